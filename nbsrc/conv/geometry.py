@@ -1,0 +1,327 @@
+"""Which kernel taps touch which pixels: the geometry of a convolution, one axis at a time.
+
+A tap set factorises over the axes: the taps that touch pixel ``(y, x)`` are all pairs of a
+vertical tap that touches row ``y`` and a horizontal tap that touches column ``x``. So everything
+exact about a convolution's norms needs only small integer tables per axis, built here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbsrc.conv._arguments import IntOrSeq, Padding, as_ints
+
+__all__ = ["Axis", "Geometry", "tap_classes"]
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One spatial axis: output ``o`` and tap ``t`` meet at pixel ``o*stride + t*dilation - pad``.
+
+    Attributes:
+        size: Pixels of the input.
+        kernel: Taps of the kernel.
+        stride: Pixels between two outputs.
+        pad: Pixels of padding before the input.
+        dilation: Pixels between two taps.
+        outputs: Output positions.
+        circular: Whether the padding wraps around (else it is zero).
+    """
+
+    size: int
+    kernel: int
+    stride: int
+    pad: int
+    dilation: int
+    outputs: int
+    circular: bool = False
+
+
+@lru_cache(maxsize=4096)
+def _tables(axis: Axis) -> tuple[Counts, Counts]:
+    """Return how often each tap meets each pixel, and which taps each output sees.
+
+    Returns:
+        ``pixels[y, t]``, the number of outputs in which tap t meets pixel y, and ``windows[o, t]``,
+        1 if tap t of output o meets a pixel (0 if it meets padding).
+
+    Raises:
+        NotImplementedError: If two taps of one output meet the same pixel (a wrapped kernel).
+    """
+    out = np.arange(axis.outputs)[:, None]
+    tap = np.arange(axis.kernel)[None, :]
+    where = out * axis.stride + tap * axis.dilation - axis.pad
+    if axis.circular:
+        where = where % axis.size
+        if any(len(np.unique(row)) < axis.kernel for row in where):
+            raise NotImplementedError(
+                f"circular padding: the kernel wraps onto itself (input size {axis.size}, "
+                f"kernel size {axis.kernel}, dilation {axis.dilation}), so taps add up before the "
+                "absolute value is taken; use the matrix norm of conv_matrix"
+            )
+    windows = ((where >= 0) & (where < axis.size)).astype(np.int64)
+    pixels = np.zeros((axis.size, axis.kernel), dtype=np.int64)
+    seen_out, seen_tap = np.nonzero(windows)
+    np.add.at(pixels, (where[seen_out, seen_tap], seen_tap), 1)
+    return pixels, windows
+
+
+def _maximal_rows(table: Counts) -> Counts:
+    """Return the distinct rows that no other row dominates, in order of their first tap."""
+    rows = np.unique(table, axis=0)
+    dominated = [
+        any((other >= row).all() and (other != row).any() for other in rows) for row in rows
+    ]
+    kept: Counts = rows[~np.array(dominated)][::-1].copy()
+    return kept
+
+
+@lru_cache(maxsize=4096)
+def pixel_profiles(axis: Axis) -> Counts:
+    """The maximal rows of "how often does each tap meet this pixel": columns of the matrix."""
+    return _maximal_rows(_tables(axis)[0])
+
+
+@lru_cache(maxsize=4096)
+def window_profiles(axis: Axis) -> Counts:
+    """The maximal rows of "does each tap of this output meet a pixel": rows of the matrix."""
+    return _maximal_rows(_tables(axis)[1])
+
+
+def tap_counts(axis: Axis) -> Counts:
+    """The number of outputs in which each tap meets a pixel (the Frobenius weights)."""
+    counts: Counts = _tables(axis)[0].sum(axis=0)
+    return counts
+
+
+def largest_coverage(axis: Axis) -> int:
+    """The largest number of (output, tap) pairs that meet one pixel."""
+    return int(_tables(axis)[0].sum(axis=1).max())
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The geometry of a convolution layer, one :class:`Axis` per spatial dimension."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def input_size(self) -> tuple[int, ...]:
+        """The input's spatial size."""
+        return tuple(a.size for a in self.axes)
+
+    @property
+    def kernel_size(self) -> tuple[int, ...]:
+        """The kernel's spatial size."""
+        return tuple(a.kernel for a in self.axes)
+
+    @property
+    def output_size(self) -> tuple[int, ...]:
+        """The output's spatial size."""
+        return tuple(a.outputs for a in self.axes)
+
+    @staticmethod
+    def for_conv(
+        input_size: IntOrSeq,
+        kernel_size: IntOrSeq,
+        *,
+        stride: IntOrSeq = 1,
+        padding: Padding = 0,
+        dilation: IntOrSeq = 1,
+        padding_mode: str = "zeros",
+        ndim: int = 2,
+    ) -> Geometry:
+        """Return the geometry of torch's convolution with these arguments.
+
+        Args:
+            input_size: The input's spatial size in pixels, without padding.
+            kernel_size: The kernel's size in taps.
+            stride: Pixels between two outputs.
+            padding: Pixels of padding on both sides, or torch's ``"same"`` or ``"valid"``.
+            dilation: Pixels between two taps.
+            padding_mode: ``"zeros"`` or ``"circular"``.
+            ndim: The number of spatial axes; integers are repeated for each of them.
+
+        Returns:
+            The geometry.
+
+        Raises:
+            NotImplementedError: If ``padding_mode`` is ``"reflect"`` or ``"replicate"``.
+            TypeError: If a size is not an integer or a sequence of integers.
+            ValueError: If a value is out of range or the kernel does not fit the padded input.
+        """
+        sizes = as_ints("input_size", input_size, ndim, 1)
+        kernels = as_ints("kernel_size", kernel_size, ndim, 1)
+        strides = as_ints("stride", stride, ndim, 1)
+        dilations = as_ints("dilation", dilation, ndim, 1)
+        check_padding_mode(padding_mode)
+        pads = padding_pairs(padding, kernels, strides, dilations)
+        axes = []
+        for h, k, s, d, (before, after) in zip(
+            sizes, kernels, strides, dilations, pads, strict=True
+        ):
+            room = h + before + after - d * (k - 1) - 1
+            if room < 0:
+                raise ValueError(
+                    f"kernel_size {kernels} with dilation {dilations} must fit the padded input: "
+                    f"it spans {d * (k - 1) + 1} pixels, input_size {sizes} with padding "
+                    f"{padding!r} has {h + before + after}"
+                )
+            circular = padding_mode == "circular" and before + after > 0
+            if circular and max(before, after) > h:
+                raise ValueError(
+                    f"circular padding must not exceed the input size {h}, got {padding!r}"
+                )
+            axes.append(Axis(h, k, s, before, d, room // s + 1, circular))
+        return Geometry(tuple(axes))
+
+    @staticmethod
+    def for_conv_transpose(
+        input_size: IntOrSeq,
+        kernel_size: IntOrSeq,
+        *,
+        stride: IntOrSeq = 1,
+        padding: IntOrSeq = 0,
+        output_padding: IntOrSeq = 0,
+        dilation: IntOrSeq = 1,
+        ndim: int = 2,
+    ) -> Geometry:
+        """Return the geometry of the convolution whose transpose is torch's transposed layer.
+
+        Args:
+            input_size: The transposed layer's input size in pixels.
+            kernel_size: The kernel's size in taps.
+            stride: Stride of the transposed layer.
+            padding: Padding of the transposed layer (pixels cut from its output).
+            output_padding: Pixels added at the end of its output.
+            dilation: Pixels between two taps.
+            ndim: The number of spatial axes.
+
+        Returns:
+            The geometry of the convolution that maps the layer's output to its input. Its number
+            of outputs is the layer's input size, which ``output_padding`` >= stride makes smaller
+            than that of a torch convolution.
+
+        Raises:
+            TypeError: If a size is not an integer or a sequence of integers.
+            ValueError: If a value is out of range or the layer's output is empty.
+        """
+        sizes = as_ints("input_size", input_size, ndim, 1)
+        kernels = as_ints("kernel_size", kernel_size, ndim, 1)
+        strides = as_ints("stride", stride, ndim, 1)
+        pads = as_ints("padding", padding, ndim, 0)
+        extras = as_ints("output_padding", output_padding, ndim, 0)
+        dilations = as_ints("dilation", dilation, ndim, 1)
+        axes = []
+        for h, k, s, p, e, d in zip(sizes, kernels, strides, pads, extras, dilations, strict=True):
+            if e >= max(s, d):
+                raise ValueError(
+                    f"output_padding must be smaller than stride {strides} or dilation "
+                    f"{dilations}, got {output_padding!r}"
+                )
+            size = (h - 1) * s - 2 * p + d * (k - 1) + e + 1
+            if size < 1:
+                raise ValueError(
+                    f"padding {padding!r} must leave an output, got output size {size} "
+                    f"for input_size {sizes}"
+                )
+            axes.append(Axis(size, k, s, p, d, h))
+        return Geometry(tuple(axes))
+
+
+def check_padding_mode(padding_mode: object) -> None:
+    """Refuse padding modes for which the norms here are not exact.
+
+    Raises:
+        NotImplementedError: If the mode is ``"reflect"`` or ``"replicate"``.
+        ValueError: If the mode is none of torch's.
+    """
+    if padding_mode in ("reflect", "replicate"):
+        raise NotImplementedError(
+            f"padding_mode {padding_mode!r} makes several taps of one output meet the same pixel, "
+            "so they add up before the absolute value is taken; supported are 'zeros' and "
+            "'circular'; use the matrix norm of conv_matrix"
+        )
+    if padding_mode not in ("zeros", "circular"):
+        raise ValueError(f"padding_mode must be 'zeros' or 'circular', got {padding_mode!r}")
+
+
+def padding_pairs(
+    padding: Padding, kernels: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """Return the padding before and after each axis, torch's ``"same"`` included."""
+    if not isinstance(padding, str):
+        return [(p, p) for p in as_ints("padding", padding, len(kernels), 0)]
+    if padding == "valid":
+        return [(0, 0)] * len(kernels)
+    if padding != "same":
+        raise ValueError(f"padding must be integers >= 0, 'same' or 'valid', got {padding!r}")
+    if max(strides) > 1:
+        raise ValueError(f"padding 'same' needs stride 1, as in torch, got stride {strides}")
+    totals = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def tap_classes(
+    input_size: IntOrSeq,
+    kernel_size: IntOrSeq,
+    *,
+    stride: IntOrSeq = 1,
+    padding: Padding = 0,
+    dilation: IntOrSeq = 1,
+) -> tuple[tuple[tuple[int, int], ...], ...]:
+    r"""The maximal sets of kernel taps that touch one common input pixel.
+
+    These are the maximal sets among
+    :math:`T(y, x) = \{(k, t) : y + p_1 - d_1 k \in s_1\{0, \dots, h_{out}-1\},
+    x + p_2 - d_2 t \in s_2\{0, \dots, w_{out}-1\}\}`, found per axis and multiplied. Under
+    Assumption 1 of Liang & Huang (2021) they are the maximal sets of the paper's
+    :math:`\mathcal S`; here they are exact for every geometry.
+
+    Args:
+        input_size: ``(h_in, w_in)`` in pixels, or one integer for both.
+        kernel_size: ``(k1, k2)`` in taps, or one integer for both.
+        stride: Pixels between two outputs.
+        padding: Pixels of zero padding, or ``"same"`` or ``"valid"``.
+        dilation: Pixels between two taps.
+
+    Returns:
+        The classes, each a sorted tuple of 0-based taps ``(row, column)``. If no tap touches any
+        pixel (all windows lie in the padding) the only class is the empty one, so that a maximum
+        over the classes is always defined.
+
+    Raises:
+        TypeError: If an argument is not an integer or a sequence of integers.
+        ValueError: If an argument is out of range or the kernel does not fit the padded input.
+
+    Example:
+        The paper's Figure 3, a 7x7 input with padding 1, a 5x5 kernel and stride 2:
+
+        >>> [len(taps) for taps in tap_classes(7, 5, stride=2, padding=1)]
+        [9, 6, 6, 4]
+        >>> tap_classes(7, 5, stride=2, padding=1)[3]
+        ((1, 1), (1, 3), (3, 1), (3, 3))
+    """
+    geometry = Geometry.for_conv(
+        input_size, kernel_size, stride=stride, padding=padding, dilation=dilation
+    )
+    return geometry_tap_classes(geometry)
+
+
+@lru_cache(maxsize=1024)
+def geometry_tap_classes(geometry: Geometry) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return the tap classes of a two-dimensional geometry (cached per geometry)."""
+    per_axis = [
+        [tuple(int(t) for t in np.nonzero(row)[0]) for row in pixel_profiles(axis)]
+        for axis in geometry.axes
+    ]
+    classes = {tuple(product(rows, cols)) for rows, cols in product(*per_axis)}
+    nonempty = sorted(taps for taps in classes if taps)
+    return tuple(nonempty) if nonempty else ((),)
