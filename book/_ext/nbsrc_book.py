@@ -1,0 +1,131 @@
+"""Sphinx extension of this book: launch buttons, links to claims, and pages that load nothing from the web.
+
+Jupyter Book reads a static YAML file, so what depends on the environment or must be taken away again is here.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ConfigError
+from sphinx.util.docutils import SphinxRole
+
+REPOSITORY_VARIABLE = "NBSRC_REPOSITORY_URL"
+LAUNCH_SERVICES = {
+    "notebook_interface": "jupyterlab",
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+}
+
+
+def configure_repository(_app: Sphinx, config: Config) -> None:
+    """Add repository and launch buttons when ``NBSRC_REPOSITORY_URL`` is set.
+
+    The page ``notebooks/01_x`` is built from ``book/notebooks/01_x.ipynb``, an executed copy that is not
+    committed. Its source has the same path from the repository's root, so ``path_to_docs`` stays empty
+    and every launch link leads to the committed notebook.
+
+    Args:
+        _app: The Sphinx application.
+        config: Its configuration; ``html_theme_options`` is changed.
+
+    Raises:
+        ConfigError: If the variable is set and is not the address of a repository on a known host.
+    """
+    options = config.html_theme_options
+    # An empty address makes the theme's header fail, so the key has to go.
+    options.pop("repository_url", None)
+    url = os.environ.get(REPOSITORY_VARIABLE, "").strip().rstrip("/")
+    if not url:
+        return
+    hosts = ("https://github.com/", "https://gitlab.com/")
+    if not url.startswith(hosts) or len(url.split("/")) != 5:
+        message = f"{REPOSITORY_VARIABLE}={url!r}: expected <host>/<owner>/<name> with <host> one of {hosts}"
+        raise ConfigError(message)
+    services = dict(LAUNCH_SERVICES)
+    if not url.startswith("https://github.com/"):
+        del services["colab_url"]
+    options.update(repository_url=url, use_repository_button=True, launch_buttons=services)
+
+
+def drop_thebe(app: Sphinx) -> None:
+    """Disconnect sphinx-thebe, which Jupyter Book always loads.
+
+    It writes the address of a script on the web into every page. Readers run notebooks themselves, so the
+    book has no live cells. Only the handler that copies its style sheet stays, because the sheet is linked.
+
+    Args:
+        app: The Sphinx application.
+    """
+    for listeners in app.events.listeners.values():
+        for listener in list(listeners):
+            handler = listener.handler
+            if handler.__module__.startswith("sphinx_thebe") and handler.__name__ != "st_static_path":
+                app.disconnect(listener.id)
+
+
+@cache
+def claim_ids(folder: Path) -> frozenset[str]:
+    """Read the ids of all claims.
+
+    Args:
+        folder: The folder that holds one YAML file per paper.
+
+    Returns:
+        The ids of every row.
+    """
+    ids: set[str] = set()
+    for path in sorted(folder.glob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        ids.update(row["id"] for row in document["claims"])
+    return frozenset(ids)
+
+
+class ClaimRole(SphinxRole):
+    """Link to a row of the ledger: ``{claim}`A.thm1.l1```.
+
+    The rows are plain HTML anchors, which MyST cannot see, so the address is computed here and the test of
+    the rendered book follows it. An id that no ledger source holds is a warning, which the strict build
+    turns into an error.
+    """
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Make the link.
+
+        Returns:
+            The reference node, and a message when the id is unknown.
+        """
+        identifier = self.text.strip()
+        if identifier not in claim_ids(Path(self.env.srcdir).parent / "claims"):
+            message = self.inliner.reporter.warning(
+                f"unknown claim id {identifier!r}: no row of claims/*.yml has it", line=self.lineno
+            )
+            return [nodes.literal(text=identifier)], [message]
+        page = f"ledger_{identifier.split('.')[0]}"
+        address = self.env.app.builder.get_relative_uri(self.env.docname, page)
+        link = nodes.reference(self.rawtext, "", internal=True, refuri=f"{address}#{identifier}")
+        link += nodes.literal(text=identifier)
+        return [link], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the handlers.
+
+    Args:
+        app: The Sphinx application.
+
+    Returns:
+        The extension's metadata.
+    """
+    # Before the theme reads its options.
+    app.connect("config-inited", configure_repository, priority=100)
+    app.add_role("claim", ClaimRole())
+    drop_thebe(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
