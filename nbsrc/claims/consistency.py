@@ -51,7 +51,7 @@ def evidence_problems(row: Row, record: Mapping[str, Any]) -> list[str]:
 
 
 def _common_problems(record: Mapping[str, Any]) -> list[str]:
-    """Check what every record needs: a tolerance, and controls that broke."""
+    """Return what every record needs and this one lacks: tolerance, controls that broke."""
     problems = []
     if record.get("tolerance") is None:
         problems.append("the check states no tolerance")

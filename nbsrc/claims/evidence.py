@@ -244,10 +244,10 @@ def _show(html: str) -> None:
     """Display a box where there is a notebook front end, else nothing."""
     if "IPython" not in sys.modules:
         return
-    from IPython.core.getipython import get_ipython  # noqa: PLC0415  (light import)
+    from IPython.core.getipython import get_ipython
 
     if get_ipython() is not None:
-        from IPython.display import HTML  # noqa: PLC0415
-        from IPython.display import display as show  # noqa: PLC0415
+        from IPython.display import HTML
+        from IPython.display import display as show
 
         show(HTML(html))

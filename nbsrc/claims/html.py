@@ -1,7 +1,7 @@
 r"""Small pieces of HTML: text with maths, numbers, badges, and the evidence of a check.
 
-Maths between dollar signs becomes ``\(...\)`` in an element of the classes that Sphinx, Jupyter Book
-and JupyterLab all hand to MathJax.
+Maths between dollar signs becomes ``\(...\)`` in an element of the classes that Sphinx, Jupyter
+Book and JupyterLab all hand to MathJax.
 """
 
 from __future__ import annotations

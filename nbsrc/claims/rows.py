@@ -23,6 +23,7 @@ Each file holds ``paper`` (the reference) and ``claims`` (a list of rows). The k
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,24 +32,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from nbsrc.files import project_root
 
 __all__ = ["VERDICTS", "ClaimsFileError", "Paper", "Row", "claims_folder", "load_claims", "row"]
 
-VERDICTS: Mapping[str, str] = MappingProxyType(
-    {
-        "holds": "holds",
-        "holds-with-correction": "holds after a correction",
-        "imprecise": "imprecise",
-        "fails": "fails as printed",
-        "reproduced": "reproduced",
-        "partly-reproduced": "partly reproduced",
-        "not-reproduced": "not reproduced",
-        "not-tested": "not tested",
-    }
-)
+VERDICTS: Mapping[str, str] = MappingProxyType({
+    "holds": "holds",
+    "holds-with-correction": "holds after a correction",
+    "imprecise": "imprecise",
+    "fails": "fails as printed",
+    "reproduced": "reproduced",
+    "partly-reproduced": "partly reproduced",
+    "not-reproduced": "not reproduced",
+    "not-tested": "not tested",
+})
 """The verdicts as the files spell them, and as readers see them."""
 
 NEEDS_CORRECTION = frozenset({"holds-with-correction", "imprecise"})
@@ -139,7 +138,8 @@ def load_claims(folder: Path | None = None) -> tuple[Paper, ...]:
     files = sorted(where.glob("*.yml"))
     if not files:
         raise ClaimsFileError([f"{where.name}: no claims file (<letter>.yml) in this folder"])
-    papers, problems = [], []
+    papers: list[Paper] = []
+    problems: list[str] = []
     for path in files:
         try:
             papers.append(_load_paper(path))
@@ -172,8 +172,6 @@ def row(claim_id: str, folder: Path | None = None) -> Row:
 
 
 def _unknown_id(claim_id: str, rows: Mapping[str, Row], folder: Path) -> str:
-    import difflib  # noqa: PLC0415  (only for the message)
-
     close = difflib.get_close_matches(str(claim_id), list(rows), n=3, cutoff=0.5)
     hint = f"; close ids: {', '.join(close)}" if close else ""
     papers = ", ".join(path.stem for path in sorted(folder.glob("*.yml")))
@@ -187,7 +185,11 @@ def _load_paper(path: Path) -> Paper:
 
 @lru_cache(maxsize=16)
 def _load_paper_cached(path: Path, _mtime: int, _size: int) -> Paper:
-    """Parse a file once per version: pure Python YAML takes a quarter of a second each."""
+    """Return a file's rows, parsed once per version of the file.
+
+    Raises:
+        ClaimsFileError: If the file breaks the form.
+    """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -219,15 +221,15 @@ def _make_row(raw: dict[str, Any]) -> Row:
 
 
 def _row_problems(raw: Any, number: int, letter: str) -> list[str]:
-    """Check one row; the lines name row and key."""
+    """Return what is wrong with one row; the lines name row and key."""
     if not isinstance(raw, dict) or not isinstance(raw.get("id"), str):
         return [f"row {number}: id: missing or not text"]
     name = raw["id"]
     lines = []
     if not _ID.fullmatch(name) or not name.startswith(f"{letter}."):
         lines.append(f"id: must look like '{letter}.name', got {name!r}")
-    for key in sorted(set(raw) - {*TEXT_KEYS, *OPTIONAL_TEXT_KEYS, *OTHER_KEYS}, key=str):
-        lines.append(f"{key}: unknown key")
+    unknown = set(raw) - {*TEXT_KEYS, *OPTIONAL_TEXT_KEYS, *OTHER_KEYS}
+    lines += [f"{key}: unknown key" for key in sorted(unknown, key=str)]
     lines += [f"{key}: missing" for key in TEXT_KEYS if key not in raw]
     for key in (*TEXT_KEYS, *OPTIONAL_TEXT_KEYS):
         if key in raw and not (isinstance(raw[key], str) and raw[key].strip()):
@@ -257,7 +259,7 @@ def _table_problems(raw: Mapping[str, Any]) -> list[str]:
 
 
 def _line_sizes(data: Any, where: str) -> list[tuple[str, int]]:
-    """List the table lines in nested data, with their lengths."""
+    """Return the table lines in nested data, with their lengths."""
     if isinstance(data, dict):
         return [x for key, part in data.items() for x in _line_sizes(part, f"{where}.{key}")]
     if isinstance(data, list) and any(isinstance(part, list) for part in data):
@@ -266,7 +268,7 @@ def _line_sizes(data: Any, where: str) -> list[tuple[str, int]]:
 
 
 def _verdict_problems(raw: Mapping[str, Any]) -> list[str]:
-    """Check what a verdict requires of the other keys."""
+    """Return what a verdict requires of the other keys and does not find."""
     verdict = raw["verdict"]
     lines = []
     if verdict not in VERDICTS:
