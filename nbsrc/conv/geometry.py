@@ -163,24 +163,7 @@ class Geometry:
         dilations = as_ints("dilation", dilation, ndim, 1)
         check_padding_mode(padding_mode)
         pads = padding_pairs(padding, kernels, strides, dilations)
-        axes = []
-        for h, k, s, d, (before, after) in zip(
-            sizes, kernels, strides, dilations, pads, strict=True
-        ):
-            room = h + before + after - d * (k - 1) - 1
-            if room < 0:
-                raise ValueError(
-                    f"kernel_size {kernels} with dilation {dilations} must fit the padded input: "
-                    f"it spans {d * (k - 1) + 1} pixels, input_size {sizes} with padding "
-                    f"{padding!r} has {h + before + after}"
-                )
-            circular = padding_mode == "circular" and before + after > 0
-            if circular and max(before, after) > h:
-                raise ValueError(
-                    f"circular padding must not exceed the input size {h}, got {padding!r}"
-                )
-            axes.append(Axis(h, k, s, before, d, room // s + 1, circular))
-        return Geometry(tuple(axes))
+        return _conv_geometry(sizes, kernels, strides, pads, dilations, padding_mode == "circular")
 
     @staticmethod
     def for_conv_transpose(
@@ -236,6 +219,34 @@ class Geometry:
         return Geometry(tuple(axes))
 
 
+@lru_cache(maxsize=4096)
+def _conv_geometry(
+    sizes: tuple[int, ...],
+    kernels: tuple[int, ...],
+    strides: tuple[int, ...],
+    pads: tuple[tuple[int, int], ...],
+    dilations: tuple[int, ...],
+    circular: bool,
+) -> Geometry:
+    """Return the geometry of checked integers (cached: a model asks for the same one often)."""
+    axes = []
+    for h, k, s, d, (before, after) in zip(sizes, kernels, strides, dilations, pads, strict=True):
+        room = h + before + after - d * (k - 1) - 1
+        if room < 0:
+            raise ValueError(
+                f"kernel_size {kernels} with dilation {dilations} must fit the padded input: "
+                f"it spans {d * (k - 1) + 1} pixels, input_size {sizes} with padding "
+                f"({before}, {after}) has {h + before + after}"
+            )
+        wraps = circular and before + after > 0
+        if wraps and max(before, after) > h:
+            raise ValueError(
+                f"circular padding must not exceed the input size {h}, got ({before}, {after})"
+            )
+        axes.append(Axis(h, k, s, before, d, room // s + 1, wraps))
+    return Geometry(tuple(axes))
+
+
 def check_padding_mode(padding_mode: object) -> None:
     """Refuse padding modes for which the norms here are not exact.
 
@@ -255,18 +266,18 @@ def check_padding_mode(padding_mode: object) -> None:
 
 def padding_pairs(
     padding: Padding, kernels: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
-) -> list[tuple[int, int]]:
+) -> tuple[tuple[int, int], ...]:
     """Return the padding before and after each axis, torch's ``"same"`` included."""
     if not isinstance(padding, str):
-        return [(p, p) for p in as_ints("padding", padding, len(kernels), 0)]
+        return tuple((p, p) for p in as_ints("padding", padding, len(kernels), 0))
     if padding == "valid":
-        return [(0, 0)] * len(kernels)
+        return ((0, 0),) * len(kernels)
     if padding != "same":
         raise ValueError(f"padding must be integers >= 0, 'same' or 'valid', got {padding!r}")
     if max(strides) > 1:
         raise ValueError(f"padding 'same' needs stride 1, as in torch, got stride {strides}")
     totals = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
-    return [(total // 2, total - total // 2) for total in totals]
+    return tuple((total // 2, total - total // 2) for total in totals)
 
 
 def tap_classes(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache, reduce
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -176,17 +178,17 @@ def geometry_norms(
     magnitude = kernel.abs() if by_column in orders or by_row in orders else kernel
     for order in orders:
         if order == by_column:
-            per_input = _per_input_channel(magnitude, groups)
-            norms[order] = _largest_sum(weight, per_input, geometry, pixel_profiles)
+            per_input = per_input_channel(magnitude, groups)
+            norms[order] = largest_sum(weight, per_input, geometry, pixel_profiles)
         elif order == by_row:
-            per_output = _per_output_channel(magnitude, geometry)
-            norms[order] = _largest_sum(weight, per_output, geometry, window_profiles)
+            per_output = per_output_channel(magnitude, geometry)
+            norms[order] = largest_sum(weight, per_output, geometry, window_profiles)
         else:
             norms[order] = _frobenius(weight, kernel, geometry)
     return norms
 
 
-def _per_input_channel(values: Tensor, groups: int) -> Tensor:
+def per_input_channel(values: Tensor, groups: int) -> Tensor:
     """Sum over the outputs of a group: ``[d_in, *kernel]``."""
     if groups == 1:
         return values.sum(dim=0)
@@ -194,22 +196,33 @@ def _per_input_channel(values: Tensor, groups: int) -> Tensor:
     return split.sum(dim=1).flatten(0, 1)
 
 
-def _per_output_channel(values: Tensor, geometry: Geometry) -> Tensor:
-    """Sum over the inputs: ``[d_out, *kernel]``, or ``[d_out, 1, ...]`` where every tap counts."""
+def per_output_channel(values: Tensor, geometry: Geometry) -> Tensor:
+    """Sum over the inputs: ``[d_out, *kernel]``, or ``[d_out]`` where one output sees all taps."""
     if all(bool((window_profiles(axis) == 1).all()) for axis in geometry.axes):
         return values.flatten(1).sum(dim=1)
     return values.sum(dim=1)
 
 
-def _largest_sum(
+@lru_cache(maxsize=256)
+def _table(
+    geometry: Geometry,
+    profiles: Callable[[Axis], Counts],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    """Return the product of the per-axis profiles, ``[k1*k2*..., classes]``."""
+    rows = reduce(np.kron, [profiles(axis) for axis in geometry.axes])
+    with torch.inference_mode(False):  # the table outlives the caller's mode: keep it an ordinary one
+        return torch.as_tensor(rows.T.copy(), dtype=dtype, device=device)
+
+
+def largest_sum(
     weight: Tensor, sums: Tensor, geometry: Geometry, profiles: Callable[[Axis], Counts]
 ) -> Tensor:
     """Return ``max over channels and profile rows`` of the weighted sums over the taps."""
     check_finite(weight, sums)
     if sums.ndim > 1:
-        for axis in geometry.axes:
-            table = torch.as_tensor(profiles(axis), dtype=sums.dtype, device=sums.device)
-            sums = torch.tensordot(sums, table, dims=([1], [1]))
+        sums = sums.flatten(1) @ _table(geometry, profiles, sums.dtype, sums.device)
     flat = sums.flatten()
     return flat[flat.argmax()]  # one maximiser: the gradient keeps its entries in {-1, 0, 1}
 
