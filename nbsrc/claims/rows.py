@@ -1,6 +1,7 @@
 """The rows of the claim ledger: loading ``claims/<paper>.yml`` and checking its form.
 
-Each file holds ``paper`` (the reference) and ``claims`` (a list of rows). The keys of a row:
+Each file holds ``paper`` (the reference), ``short`` (its name in headings) and ``claims`` (a list of
+rows). The keys of a row:
 
 =============  =============================================================================
 ``id``         unique name, ``<paper>.<name>``, used by notebooks, tests and links
@@ -109,10 +110,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Paper:
-    """One claims file: the paper's letter, its reference, and its rows in the paper's order."""
+    """One claims file: the paper's letter, reference and short name, and its rows in order."""
 
     letter: str
     title: str
+    short: str
     rows: tuple[Row, ...]
 
 
@@ -194,10 +196,11 @@ def _load_paper_cached(path: Path, _mtime: int, _size: int) -> Paper:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ClaimsFileError([f"{path.name}: not valid YAML: {error}"]) from error
-    if not isinstance(document, dict) or set(document) != {"paper", "claims"}:
-        raise ClaimsFileError([f"{path.name}: must hold exactly the keys 'paper' and 'claims'"])
-    if not isinstance(document["paper"], str) or not isinstance(document["claims"], list):
-        raise ClaimsFileError([f"{path.name}: 'paper' must be text and 'claims' a list of rows"])
+    if not isinstance(document, dict) or set(document) != {"paper", "short", "claims"}:
+        raise ClaimsFileError([f"{path.name}: must hold the keys 'paper', 'short' and 'claims'"])
+    names = (document["paper"], document["short"])
+    if not all(isinstance(name, str) for name in names) or not isinstance(document["claims"], list):
+        raise ClaimsFileError([f"{path.name}: 'paper' and 'short' are text, 'claims' is a list"])
     problems: list[str] = []
     seen: set[str] = set()
     for number, raw in enumerate(document["claims"], start=1):
@@ -210,7 +213,7 @@ def _load_paper_cached(path: Path, _mtime: int, _size: int) -> Paper:
     if problems:
         raise ClaimsFileError(problems)
     rows = tuple(_make_row(raw) for raw in document["claims"])
-    return Paper(path.stem, document["paper"], rows)
+    return Paper(path.stem, document["paper"], document["short"], rows)
 
 
 def _make_row(raw: dict[str, Any]) -> Row:

@@ -1,0 +1,110 @@
+"""The status page: how each notebook ran, in what environment, and how long the build takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from nbsrc.claims.html import number, value_html
+
+__all__ = ["status_page"]
+
+BUILD_TIMES = {
+    "fresh_build_s": "`make book` from a fresh clone, install included",
+    "fresh_install_s": "the install alone",
+    "noop_s": "`make book` with nothing changed",
+    "one_notebook_s": "`make book` after editing one notebook",
+}
+
+
+def status_page(statuses: Sequence[Mapping[str, Any]], times: Mapping[str, Any] | None) -> str:
+    """Write ``status.md``.
+
+    Args:
+        statuses: The contents of ``build/status/*.json``.
+        times: The contents of ``results/build_times.json``, if it exists.
+
+    Returns:
+        MyST Markdown.
+    """
+    blocks = [
+        "# Status of the build",
+        "What the build that made these pages ran. A notebook whose checks do not all pass stops "
+        "the build, so a number below the total cannot appear here without a failure elsewhere.",
+        "## Notebooks",
+        _notebook_table(statuses) if statuses else "No notebook has run in this build.",
+        "## Environments",
+        _environment_table(statuses) if statuses else "None recorded.",
+        "## Build times",
+        _build_times(times),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _notebook_table(statuses: Sequence[Mapping[str, Any]]) -> str:
+    heads = ("Notebook", "tier", "seed", "seconds", "code cells", "checks passed", "finished (UTC)")
+    lines = []
+    for status in statuses:
+        stem = str(status["notebook"])
+        title = escape(str(status.get("title") or stem))
+        cells = [
+            str(status.get("tier", "")),
+            str(status.get("seed", "")),
+            _seconds(status.get("seconds")),
+            str(status.get("code_cells", "")),
+            f"{status.get('checks_passed', '?')} of {status.get('checks_total', '?')}",
+            str(status.get("finished", "")).replace("T", " ")[:16],
+        ]
+        link = f'<a href="notebooks/{escape(stem)}.html">{title}</a>'
+        lines.append((link, [escape(cell) for cell in cells]))
+    return _table("Notebooks of this build", heads, lines)
+
+
+def _environment_table(statuses: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line per different environment, with the notebooks that ran in it."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for status in statuses:
+        environment = status.get("environment") or {}
+        key = tuple((str(name), str(value)) for name, value in environment.items())
+        groups.setdefault(key, []).append(str(status["notebook"]))
+    names = list(dict.fromkeys(name for key in groups for name, _ in key))
+    lines = [
+        (escape(", ".join(stems)), [escape(dict(key).get(name, "")) for name in names])
+        for key, stems in groups.items()
+    ]
+    return _table("Environments", ("Notebooks", *(name.replace("_", " ") for name in names)), lines)
+
+
+def _build_times(times: Mapping[str, Any] | None) -> str:
+    if not times:
+        return "No build times are recorded in `results/build_times.json`."
+    lines = [
+        f"- {label}: {_seconds(times[key])} s"
+        for key, label in BUILD_TIMES.items()
+        if times.get(key) is not None
+    ]
+    known = {*BUILD_TIMES}
+    rest = {key: value for key, value in times.items() if key not in known}
+    provenance = f"<div><p>Measured: {value_html(rest)}</p></div>" if rest else ""
+    return "\n".join(lines) + (f"\n\n{provenance}" if provenance else "")
+
+
+def _table(label: str, heads: Sequence[str], lines: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return an HTML table that scrolls sideways; the first cell of a line is its header."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "\n".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for first, cells in lines
+    )
+    return (
+        f'<div class="nb-counts" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+        "</div>"
+    )
+
+
+def _seconds(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "?"
+    return number(round(float(value), 1)) if value < 100 else number(round(value))
