@@ -3,12 +3,12 @@
 The default torchvision wheel carries compiled operators linked against CUDA libraries. Beside a CPU
 build of torch its shared library cannot load, and ``import torchvision`` then stops with
 ``RuntimeError: operator torchvision::nms does not exist``: the submodule
-``torchvision._meta_registrations`` describes operators that were never registered. Models, data sets
-and transforms need none of these operators.
+``torchvision._meta_registrations`` describes operators that were never registered. Models, data
+sets and transforms need none of these operators.
 
-:func:`import_torchvision` first tries the plain import. Only when that fails with this very error does
-it import again with an empty stand-in for that one submodule. Afterwards ``sys.modules`` holds
-torchvision and what torchvision imports, and not the stand-in. Compiled operators (``nms``,
+:func:`import_torchvision` first tries the plain import. Only when that fails with this very
+error does it import again with an empty stand-in for that one submodule. Afterwards ``sys.modules``
+holds torchvision and what torchvision imports, and not the stand-in. Compiled operators (``nms``,
 ``roi_align``) stay unavailable, and torchvision says so itself when one is called.
 """
 
@@ -28,13 +28,14 @@ def import_torchvision() -> ModuleType:
     """Return the imported package ``torchvision``, also beside a CPU build of torch.
 
     The only global effect is the one of a successful ``import torchvision``: its modules in
-    ``sys.modules``. Where torchvision's operators load, this function is that import and nothing else.
+    ``sys.modules``. Where torchvision's operators load, this function is that import, no more.
 
     Returns:
         The module ``torchvision``.
 
     Raises:
         ImportError: If torchvision is not installed, or cannot be imported even with the stand-in.
+        RuntimeError: What the plain import raised, if that is another error than the known one.
     """
     with _lock:
         imported_before = _torchvision_modules()
@@ -74,7 +75,11 @@ def torchvision_datasets() -> ModuleType:
 
 
 def _import_without_operators() -> ModuleType:
-    """Import torchvision with an empty module in place of its operator descriptions."""
+    """Return torchvision, imported with an empty module for its operator descriptions.
+
+    Raises:
+        ImportError: If that fails too.
+    """
     imported_before = _torchvision_modules()
     sys.modules[_OPERATOR_SUBMODULE] = ModuleType(
         _OPERATOR_SUBMODULE, "Empty stand-in: torchvision's compiled operators did not load."
