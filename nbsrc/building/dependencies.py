@@ -161,16 +161,10 @@ class DependencyScan:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
                 continue
-            text = node.value
-            if (
-                not 0 < len(text) <= _LONGEST_NAME
-                or "\n" in text
-                or "\0" in text
-                or "." not in text
-            ):
+            if not _NAME.fullmatch(node.value):
                 continue
             for base in bases:
-                path = base / text
+                path = base / node.value
                 if path.is_file() and any(path.is_relative_to(place) for place in inside):
                     yield path
 

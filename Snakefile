@@ -1,0 +1,98 @@
+# The build graph: train -> notebook -> ledger -> book.
+#
+# `make book` runs it through `python -m nbsrc build`. It also runs by itself, for example on a
+# cluster: snakemake --executor slurm --jobs 20 (account and partition belong into a profile).
+# Snakemake compares contents, so a touched file alone makes nothing run again.
+
+import sys
+from pathlib import Path
+
+from nbsrc.building.book import book_sources
+from nbsrc.building.layout import TIERS, Layout
+from nbsrc.building.workflow import STAMP
+
+TIER = config.get("tier", "book")
+SEED = int(config.get("seed", 0))
+if TIER not in TIERS:
+    raise WorkflowError(f"tier = {TIER!r}: allowed are {', '.join(TIERS)}")
+
+LAYOUT = Layout(Path(workflow.basedir))
+SOURCES = LAYOUT.sources()
+PAPERS = sorted(path.stem for path in (LAYOUT.root / "claims").glob("*.yml"))
+NBSRC = f"{sys.executable} -m nbsrc"
+MODULES = LAYOUT.relative(sorted((LAYOUT.root / "nbsrc").rglob("*.py")))
+BOOK_SOURCES = LAYOUT.relative(book_sources(LAYOUT.root))
+LEDGER_PAGES = ["book/ledger.md", *(f"book/ledger_{paper}.md" for paper in PAPERS),
+                "book/status.md", "book/_generated/counts.md"]
+
+
+wildcard_constraints:
+    notebook="|".join(SOURCES) or "none",
+    experiment=r"[^/]+",
+    tier="|".join(TIERS),
+
+
+rule all:
+    input:
+        STAMP,
+
+
+rule train:
+    input:
+        "experiments/{experiment}.yml",
+        LAYOUT.relative(LAYOUT.scan.of_modules(["nbsrc.experiments"])),
+        "constraints.txt",
+    output:
+        "build/runs/{tier}/{experiment}.json",
+    threads: 1
+    shell:
+        "mkdir -p build/logs; log=build/logs/train_{wildcards.experiment}.log; "
+        "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONHASHSEED=0 "
+        "{NBSRC} train {input[0]} --tier {wildcards.tier} --output {output} > $log 2>&1 "
+        "|| {{ echo 'train {wildcards.experiment} failed, the end of' $log: >&2; "
+        "tail -n 30 $log >&2; exit 1; }}"
+
+
+rule notebook:
+    input:
+        lambda wildcards: LAYOUT.relative(LAYOUT.files_of(SOURCES[wildcards.notebook], TIER)),
+    output:
+        notebook="book/notebooks/{notebook}.ipynb",
+        figures=directory("book/notebooks/figure_data/{notebook}"),
+        evidence="build/evidence/{notebook}.json",
+        status="build/status/{notebook}.json",
+    params:
+        tier=TIER,
+        seed=SEED,
+        rows=lambda wildcards: LAYOUT.rows_of(SOURCES[wildcards.notebook]),
+    threads: lambda wildcards: SOURCES[wildcards.notebook].settings.threads
+    shell:
+        "{NBSRC} run notebooks/{wildcards.notebook}.ipynb --tier {params.tier} "
+        "--seed {params.seed} --threads {threads}"
+
+
+rule ledger:
+    input:
+        expand("build/evidence/{notebook}.json", notebook=SOURCES),
+        expand("build/status/{notebook}.json", notebook=SOURCES),
+        expand("claims/{paper}.yml", paper=PAPERS),
+        LAYOUT.relative(LAYOUT.scan.of_modules(["nbsrc.claims.command"])),
+    output:
+        "build/ledger.json",
+        LEDGER_PAGES,
+    shell:
+        "{NBSRC} ledger"
+
+
+rule book:
+    input:
+        expand("book/notebooks/{notebook}.ipynb", notebook=SOURCES),
+        expand("book/notebooks/figure_data/{notebook}", notebook=SOURCES),
+        LEDGER_PAGES,
+        BOOK_SOURCES,
+        MODULES,
+        "constraints.txt",
+    output:
+        STAMP,
+    shell:
+        "{NBSRC} book --stamp {output}"
