@@ -23,13 +23,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, 1 when the work failed, 2 when the arguments are wrong.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    _log_to_terminal()
     own: dict[str, Callable[[list[str]], int]] = {"train": _train, "ledger": _ledger, "data": _data}
     if arguments and arguments[0] in own:
         return own[arguments[0]](arguments[1:])
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
+
+
+def _log_to_terminal() -> None:
+    """Show this package's messages; Snakemake's go through `nbsrc.building.progress`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("nbsrc")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -77,7 +77,7 @@ def make_book(layout: Layout, stamp: Path) -> None:
             command, stdout=stream, stderr=stream, cwd=layout.root, check=False
         ).returncode
     if status:
-        raise BookError(_problems(log))
+        raise BookError(_problems(log, layout.root))
     write_text_atomic(clean, key)
     _exchange(scratch / "html", layout.html)
     pages = sorted(path.name for path in layout.html.glob("*.html"))
@@ -119,13 +119,13 @@ def _shaping_key(root: Path) -> str:
     return digest([*shaping, root / "constraints.txt", Path(__file__)], root, values)
 
 
-def _problems(log: Path) -> str:
+def _problems(log: Path, root: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     told = _unique(line for line in lines if _PROBLEM.search(line)) or lines[-_SHOWN_PROBLEMS:]
     rest = len(told) - _SHOWN_PROBLEMS
     more = [f"... and {rest} more"] if rest > 0 else []
     listed = "\n".join(f"    {line}" for line in [*told[:_SHOWN_PROBLEMS], *more])
-    return f"the book has problems (warnings are errors), log: {log}\n{listed}"
+    return f"the book has problems (warnings are errors), log: {log.relative_to(root)}\n{listed}"
 
 
 def _unique(lines: Iterable[str]) -> list[str]:
@@ -142,6 +142,9 @@ def main(argv: list[str]) -> int:
         0 when there was neither an error nor a warning.
     """
     from jupyter_book.sphinx import build_sphinx
+    from sphinx.util.console import nocolor
+
+    nocolor()  # the output is a log file
 
     root, scratch = (Path(name).resolve() for name in argv)
     book = root / "book"
@@ -151,7 +154,12 @@ def main(argv: list[str]) -> int:
         str(book),
         str(scratch / "html"),
         path_config=root / "_config.yml",
-        confoverrides={"external_toc_path": (book / "_toc.yml").as_posix(), "nitpicky": True},
+        noconfig=True,  # no conf.py: the configuration is all in _config.yml
+        confoverrides={
+            "external_toc_path": (book / "_toc.yml").as_posix(),
+            "latex_individualpages": False,  # the builder asks for it though it makes no LaTeX
+            "nitpicky": True,
+        },
         doctreedir=str(scratch / "doctrees"),
         force_all=True,
         freshenv=False,

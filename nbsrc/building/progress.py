@@ -19,7 +19,16 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 _EVERY = 20.0  # seconds between two signs of life of running jobs
-_LONGEST_REASON = 160
+_SHOWN_FILES = 3
+_MISSING = "Missing output files"
+_REASONS = {
+    _MISSING: "outputs missing",
+    "Input files updated by another job": "made anew",
+    "Updated input files": "changed",
+    "Code has changed since last execution": "its rule changed",
+    "Params have changed since last execution": "parameters changed",
+    "Set of input files has changed since last execution": "other inputs than before",
+}
 # a job's own process has printed what failed, these lines only say that a command failed
 _REPEATED = re.compile(
     r"CalledProcessError in|Exiting because a job execution failed|"
@@ -34,7 +43,7 @@ class _Job:
     shown: float = field(default_factory=time.monotonic)
 
 
-class LogHandler(LogHandlerBase):  # type: ignore[misc]
+class LogHandler(LogHandlerBase):
     """Writes a line when a job starts, every 20 seconds, and when it ends."""
 
     stream: TextIO | None = None
@@ -158,8 +167,25 @@ def _name(record: logging.LogRecord) -> str:
 
 
 def _reason(record: logging.LogRecord) -> str:
-    text = re.sub(r"\s+", " ", str(getattr(record, "reason", ""))).strip() or "asked for"
-    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 3] + "..."
+    """Say in few words why a job runs.
+
+    Args:
+        record: Snakemake's record of the job.
+
+    Returns:
+        Its reasons, the files of each shortened to the first few.
+    """
+    parts = [part for part in str(getattr(record, "reason", "")).split("; ") if part.strip()]
+    return "; ".join(_short(part) for part in parts) or "asked for"
+
+
+def _short(reason: str) -> str:
+    kind, _, rest = re.sub(r"\s+", " ", reason).strip().partition(": ")
+    words = _REASONS.get(kind, kind)
+    files = rest.split(", ") if rest and kind != _MISSING else []
+    shown = ", ".join(files[:_SHOWN_FILES])
+    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+    return f"{words}: {shown}{more}" if files else words
 
 
 def _took(job: _Job) -> str:
