@@ -9,12 +9,14 @@ In a notebook::
         c.literal(holds=True, worst_slack=-3e-13, trials=4000, family="random layers")
         c.control("drop Assumption 1", broke=True, detail="...")
 
-The rows live in ``claims/<paper>.yml`` (`nbsrc.claims.rows`); the rules that bind a verdict to its
-evidence in `nbsrc.claims.consistency`; ``python -m nbsrc ledger`` joins both and writes the pages.
+The rows live in ``claims/<paper>.yml`` (`nbsrc.claims.rows`, `nbsrc.claims.schema`); the rules
+that bind a verdict to its evidence in `nbsrc.claims.consistency`; ``python -m nbsrc ledger`` joins
+both and writes the pages.
 """
 
 from nbsrc.claims.display import ChapterTable, chapter_table
-from nbsrc.claims.evidence import Check, Finding, check
+from nbsrc.claims.evidence import Check, check
+from nbsrc.claims.finding import Finding
 from nbsrc.claims.rows import ClaimsFileError, Row, load_claims, row
 
 __all__ = [

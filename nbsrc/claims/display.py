@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from nbsrc.claims.html import badge, evidence_html, text_html
+from nbsrc.claims.html import badge, breakable, evidence_html, text_html
 from nbsrc.claims.rows import Row, load_claims
 
 __all__ = ["ChapterTable", "chapter_table", "check_box"]
@@ -16,23 +16,29 @@ __all__ = ["ChapterTable", "chapter_table", "check_box"]
 _BOX = "border:1px solid currentColor;border-left-width:6px;border-radius:4px;padding:.6em 1em"
 
 
-def check_box(row: Row, record: Mapping[str, Any], problems: Sequence[str]) -> str:
+def check_box(
+    row: Row, record: Mapping[str, Any], problems: Sequence[str], *, linked: bool = True
+) -> str:
     """Render the result of a check.
 
     Args:
         row: The claim.
         record: What its check recorded.
         problems: Where the evidence disagrees with the verdict.
+        linked: Whether the id links to the ledger's page, which exists only beside the book's
+            pages and not where a reader runs the notebook.
 
     Returns:
         HTML whose ``id`` attribute is the claim's anchor.
     """
-    ledger = f"../ledger_{row.paper}.html#{row.id}"
+    name = f'<span class="nb-claim-id">{breakable(row.id)}</span>'
+    if linked:
+        name = f'<a class="nb-claim-id" href="../ledger_{row.paper}.html#{row.id}">{row.id}</a>'
     parts = [
         f'<section class="nb-check nb-edge-{row.verdict} tex2jax_process mathjax_process" '
         f'id="{row.anchor}" style="{_BOX}" aria-label="Check of claim {row.id}">',
         '<p class="nb-check-head" style="margin:0 0 .4em"><strong>Claim '
-        f'<a class="nb-claim-id" href="{ledger}">{row.id}</a></strong> '
+        f"{name}</strong> "
         f'<span class="nb-where">{text_html(row.where)}</span> {badge(row.verdict)}</p>',
         f'<p class="nb-statement" style="margin:0 0 .4em">{text_html(row.statement)}</p>',
         evidence_html(row, record),
@@ -70,7 +76,7 @@ class ChapterTable:
     def _repr_html_(self) -> str:
         head = "".join(
             f'<th scope="col" style="text-align:left">{name}</th>'
-            for name in ("Claim", "Place", "Statement", "Verdict")
+            for name in ("Claim", "Statement")
         )
         body = "".join(_table_line(row) for row in self.rows)
         return (
@@ -102,11 +108,10 @@ def chapter_table(notebook: str, folder: Path | None = None) -> ChapterTable:
 
 
 def _table_line(row: Row) -> str:
-    cells = (
-        f'<a class="nb-claim-id" href="#{row.anchor}">{row.id}</a>',
-        text_html(row.where),
-        text_html(row.statement),
-        badge(row.verdict),
+    name = f'<a class="nb-claim-id" href="#{row.anchor}">{breakable(row.id)}</a>'
+    place = f'<span class="nb-where">{text_html(row.where)}</span>'
+    style = "text-align:left;vertical-align:top"
+    return (
+        f'<tr><td style="{style}">{name}<br>{place}<br>{badge(row.verdict)}</td>'
+        f'<td style="{style}">{text_html(row.statement)}</td></tr>'
     )
-    left = "".join(f'<td style="text-align:left;vertical-align:top">{cell}</td>' for cell in cells)
-    return f"<tr>{left}</tr>"

@@ -16,69 +16,21 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from nbsrc.claims import consistency, display
+from nbsrc.claims.finding import Finding
 from nbsrc.claims.plain import plain, plain_number
 from nbsrc.claims.rows import Row, row
 from nbsrc.files import write_json_atomic
 
-__all__ = ["OUTCOMES", "Check", "Finding", "check"]
+__all__ = ["OUTCOMES", "Check", "check"]
 
 OUTCOMES = ("reproduced", "partly-reproduced", "not-reproduced")
 
 _written: set[str] = set()  # ids this process has written: a second check would overwrite the first
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What testing one statement over a family of cases gave.
-
-    Attributes:
-        holds: Whether no case violated the statement beyond the tolerance.
-        worst_slack: The smallest "bound minus value" over all cases (negative: violated); for an
-            equality minus the largest error. ``None`` if the statement has no such number.
-        trials: How many cases were tested.
-        counterexample: The smallest violating case found, as text, numbers or a mapping of them.
-        family: What the cases were drawn from, in words.
-    """
-
-    holds: bool
-    worst_slack: float | None
-    trials: int
-    counterexample: Any = None
-    family: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """Return the finding as plain JSON values.
-
-        Returns:
-            A mapping with the fields of this class.
-
-        Raises:
-            TypeError: If ``holds``, ``trials`` or ``family`` has the wrong type.
-            ValueError: If ``trials`` is negative or a number is not finite.
-        """
-        holds, trials = plain(self.holds, "holds"), plain(self.trials, "trials")
-        if not isinstance(holds, bool):
-            raise TypeError(f"holds must be True or False, got {self.holds!r}")
-        if isinstance(trials, bool) or not isinstance(trials, int):
-            raise TypeError(f"trials must be an integer, got {self.trials!r}")
-        if trials < 0:
-            raise ValueError(f"trials must not be negative, got {trials}")
-        if not isinstance(self.family, str):
-            raise TypeError(f"family must be text, got {self.family!r}")
-        slack = None if self.worst_slack is None else plain_number(self.worst_slack, "worst_slack")
-        return {
-            "holds": holds,
-            "worst_slack": slack,
-            "trials": trials,
-            "counterexample": plain(self.counterexample, "counterexample"),
-            "family": self.family,
-        }
 
 
 class Check:
@@ -190,8 +142,8 @@ class Check:
             raise ValueError(f"{self.row.id}: the check recorded neither literal nor outcome")
         self.record = self._make_record()
         self.problems = tuple(consistency.evidence_problems(self.row, self.record))
-        self._write(self.record)
-        _show(display.check_box(self.row, self.record, self.problems))
+        linked = self._write(self.record)
+        _show(display.check_box(self.row, self.record, self.problems, linked=linked))
 
     def _make_record(self) -> dict[str, Any]:
         return {
@@ -207,15 +159,16 @@ class Check:
             "anchor": self.row.anchor,
         }
 
-    def _write(self, record: Mapping[str, Any]) -> None:
+    def _write(self, record: Mapping[str, Any]) -> bool:
         folder = os.environ.get("NBSRC_EVIDENCE_DIR")
         if not folder:
-            return  # a reader runs the cell: the box is all there is
+            return False  # a reader runs the cell: the box is all there is
         target = str(Path(folder) / f"{self.row.id}.json")
         if target in _written:
             raise ValueError(f"{self.row.id} is checked twice in this notebook; use one check")
         write_json_atomic(target, record)
         _written.add(target)
+        return True
 
 
 def check(claim_id: str, *, tolerance: float | None = None) -> Check:

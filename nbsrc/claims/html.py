@@ -11,9 +11,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from nbsrc.claims.rows import VERDICTS, Row
+from nbsrc.claims.rows import Row
+from nbsrc.claims.schema import VERDICTS
 
-__all__ = ["badge", "evidence_html", "number", "split_maths", "text_html", "value_html"]
+__all__ = [
+    "badge",
+    "breakable",
+    "evidence_html",
+    "number",
+    "split_maths",
+    "text_html",
+    "value_html",
+]
 
 SYMBOLS = {
     "holds": "✓",
@@ -98,11 +107,23 @@ def value_html(value: Any) -> str:
     return f"[{', '.join(items)}{more}]"
 
 
+def breakable(name: str) -> str:
+    """Render a claim id so that a narrow column breaks it after a dot or an underscore.
+
+    Args:
+        name: The id.
+
+    Returns:
+        HTML.
+    """
+    return re.sub(r"([._])", r"\1<wbr>", escape(name))
+
+
 def badge(verdict: str) -> str:
     """Render a verdict as a badge that says it in words; colour only repeats it.
 
     Args:
-        verdict: One of `nbsrc.claims.rows.VERDICTS`.
+        verdict: One of `nbsrc.claims.schema.VERDICTS`.
 
     Returns:
         HTML.

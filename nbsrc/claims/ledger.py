@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nbsrc.claims import consistency
-from nbsrc.claims.rows import VERDICTS, Paper, Row
+from nbsrc.claims.rows import Paper, Row
+from nbsrc.claims.schema import VERDICTS
 
 __all__ = ["Entry", "Ledger", "join", "read_json_folder"]
 

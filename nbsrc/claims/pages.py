@@ -10,29 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from nbsrc.claims.html import badge, evidence_html, text_html
+from nbsrc.claims.html import badge, breakable, evidence_html, text_html
 from nbsrc.claims.ledger import Entry, Ledger, check_link
 from nbsrc.claims.markdown import escape_markdown, myst
 from nbsrc.claims.printed import printed_numbers_html
-from nbsrc.claims.rows import VERDICTS, Paper, Row
+from nbsrc.claims.rows import Paper, Row
+from nbsrc.claims.schema import VERDICTS
+from nbsrc.claims.wording import HOW_TO_READ, INTRODUCTION, MEANINGS, RULES
 
 __all__ = ["counts_page", "overview_page", "paper_page"]
 
-MEANINGS = {
-    "holds": "Tested literally over the stated family of cases and the edge cases; no violation "
-    "beyond the tolerance.",
-    "holds-with-correction": "False or undefined as printed in some case; the correction stated "
-    "beside it passes the same tests.",
-    "imprecise": "A wording, constant, index or unit is wrong or ambiguous, without harm to what "
-    "follows from it.",
-    "fails": "A counterexample meets every printed hypothesis, and no small correction saves the "
-    "statement.",
-    "reproduced": "Experiment: our numbers support the paper's, at the stated tier.",
-    "partly-reproduced": "Experiment: some of the paper's numbers or conclusions are supported, "
-    "others are not.",
-    "not-reproduced": "Experiment: our numbers do not support the paper's.",
-    "not-tested": "No evidence yet; the row says why.",
-}
 FOUND_WANTING = ("fails", "holds-with-correction", "imprecise", "not-reproduced")
 NO_ASSUMPTIONS = frozenset({"none beyond the setting", "none stated", "none", "-"})
 
@@ -53,47 +40,20 @@ def overview_page(ledger: Ledger) -> str:
     return (
         "\n\n".join([
             "# The claim ledger",
-            "The ledger has a row for every claim of the four papers that can be checked: theorems, "
-            "equations, steps of proofs, tables, figures, and sentences that assert something. "
-            "A row gets its verdict from a check in a notebook, and the build fails when the two "
-            "disagree.",
+            INTRODUCTION,
             "## Counts",
             _counts_table(ledger, tuple(VERDICTS)),
             "## What the verdicts mean",
             f'<div><dl class="nb-words">\n{words}\n</dl></div>',
             "## How to read a row",
-            _HOW_TO_READ,
+            HOW_TO_READ,
             "## What was found wanting",
             _found_wanting(ledger),
             "## What the build enforces",
-            _RULES,
+            RULES,
         ])
         + "\n"
     )
-
-
-_HOW_TO_READ = """\
-- The **statement** is in our words. Its place in the paper stands beside it.
-- **As printed** is the result of testing the statement literally, with the paper's own definitions.
-  *Trials* is the number of cases. *Worst slack* is the smallest value of bound minus value over all of
-  them: a negative number below minus the *tolerance* is a violation.
-- **Negative control**: a hypothesis was dropped or a formula was broken on purpose, and the check had
-  to notice. A check without one counts for nothing.
-- **Counterexample** is the smallest violating case that was found.
-- **See the check** opens the notebook's page at the cell that made the numbers.
-- *Setting and test plan* opens the assumptions, how the claim can be tested, and doubts about the
-  transcription. Some of the papers' text comes from optical character recognition (OCR)."""
-
-_RULES = """\
-- A row that claims a verdict has evidence from exactly one notebook, the one it names.
-- *holds* needs trials, a slack within the tolerance, and no counterexample.
-- *holds after a correction* and *imprecise* need a counterexample to the printed statement, a stated
-  correction, and a corrected test that holds.
-- *fails as printed* needs a counterexample, and a correction or a note that says why none saves it.
-- The three verdicts of experiments need our numbers and the paper's, and an outcome equal to the
-  verdict.
-- Every check states a tolerance and has at least one negative control, and every control broke.
-- A row that is not tested has no evidence, and a reason."""
 
 
 def paper_page(ledger: Ledger, paper: Paper, titles: Mapping[str, str]) -> str:
@@ -138,30 +98,36 @@ def counts_page(ledger: Ledger) -> str:
 
 
 def _counts_table(ledger: Ledger, verdicts: tuple[str, ...]) -> str:
-    """Return the table of papers and verdicts; a number links to its rows."""
-    head = "".join(f'<th scope="col">{VERDICTS[verdict]}</th>' for verdict in verdicts)
-    lines = []
-    for paper in ledger.papers:
-        page, counts = f"ledger_{paper.letter}.html", ledger.counts(paper)
-        cells = "".join(
-            f'<td><a href="{page}#verdict-{verdict}">{counts[verdict]}</a></td>'
-            if counts[verdict]
-            else "<td>0</td>"
-            for verdict in verdicts
-        )
-        lines.append(
-            f'<tr><th scope="row"><a href="{page}">{paper.letter}</a>: {escape(paper.short)}</th>'
-            f"<td>{len(paper.rows)}</td>{cells}</tr>"
-        )
+    """Return the table of verdicts and papers; a number links to its rows."""
+    papers = ledger.papers
+    counts = {paper.letter: ledger.counts(paper) for paper in papers}
     total = ledger.total()
-    cells = "".join(f"<td>{total[verdict]}</td>" for verdict in verdicts)
-    lines.append(f'<tr><th scope="row">All</th><td>{sum(total.values())}</td>{cells}</tr>')
+    head = "".join(
+        f'<th scope="col"><a href="ledger_{paper.letter}.html" title="{escape(paper.short)}">'
+        f"{paper.letter}</a></th>"
+        for paper in papers
+    )
+    lines = []
+    for verdict in verdicts:
+        cells = "".join(_count_cell(letter, verdict, n[verdict]) for letter, n in counts.items())
+        lines.append(
+            f'<tr><th scope="row">{badge(verdict)}</th>{cells}<td>{total[verdict]}</td></tr>'
+        )
+    sums = "".join(f"<td>{len(paper.rows)}</td>" for paper in papers)
+    lines.append(f'<tr><th scope="row">all claims</th>{sums}<td>{sum(total.values())}</td></tr>')
+    legend = "; ".join(f"{paper.letter}: {escape(paper.short)}" for paper in papers)
     return (
         '<div class="nb-counts" tabindex="0" role="region" aria-label="Counts per paper and '
         'verdict"><table class="table">\n'
-        f'<thead><tr><th scope="col">Paper</th><th scope="col">claims</th>{head}</tr></thead>\n'
-        f"<tbody>\n{chr(10).join(lines)}\n</tbody></table></div>"
+        f'<thead><tr><th scope="col">Verdict</th>{head}<th scope="col">all</th></tr></thead>\n'
+        f'<tbody>\n{chr(10).join(lines)}\n</tbody></table><p class="nb-where">{legend}.</p></div>'
     )
+
+
+def _count_cell(letter: str, verdict: str, count: int) -> str:
+    if not count:
+        return "<td>0</td>"
+    return f'<td><a href="ledger_{letter}.html#verdict-{verdict}">{count}</a></td>'
 
 
 def _filter_strip(counts: Mapping[str, int]) -> str:
@@ -188,19 +154,16 @@ def _found_wanting(ledger: Ledger) -> str:
             f'{row.id}">{row.id}</a> <span class="nb-where">{text_html(row.where)}</span>'
             f"<br>{text_html(text)}</li>"
         )
-    # One real formula makes Sphinx load MathJax on a page whose maths is otherwise raw HTML.
-    return (
-        "The statements that need a correction, fail, or could not be reproduced, in the norms "
-        "{math}`\\ell_1`, {math}`\\ell_2`, {math}`\\ell_\\infty` and elsewhere.\n\n"
-        f'<div><ul class="nb-wanting">\n{chr(10).join(lines)}\n</ul></div>'
-    )
+    text = "The statements that need a correction, fail, or could not be reproduced."
+    return f'{text}\n\n<div><ul class="nb-wanting">\n{chr(10).join(lines)}\n</ul></div>'
 
 
 def _article(entry: Entry, titles: Mapping[str, str]) -> str:
     """Return one claim."""
     row = entry.row
     side = (
-        f'<a class="nb-claim-id" href="#{row.id}" aria-label="Link to claim {row.id}">{row.id}</a> '
+        f'<a class="nb-claim-id" href="#{row.id}" aria-label="Link to claim {row.id}">'
+        f"{breakable(row.id)}</a> "
         f'{badge(row.verdict)} <span class="nb-where">{text_html(row.where)}</span> '
         f'<span class="nb-kind">{escape(row.kind)}</span>'
     )

@@ -1,6 +1,6 @@
 """The rows of the claim ledger: loading ``claims/<paper>.yml`` and checking its form.
 
-Each file holds ``paper`` (the reference), ``short`` (its name in headings) and ``claims`` (a list of
+Each file holds ``paper`` (the reference), ``short`` (its name in headings) and ``claims`` (the
 rows). The keys of a row:
 
 =============  =============================================================================
@@ -15,7 +15,7 @@ rows). The keys of a row:
 ``columns``, ``data``  printed numbers (optional)
 ``ocr``        doubts about the transcription (optional)
 ``notebook``   stem of the notebook that tests it (once tackled)
-``verdict``    one of `VERDICTS`
+``verdict``    one of `nbsrc.claims.schema.VERDICTS`
 ``correction``  the corrected statement (for the verdicts that need one)
 ``note``       what a reader should know besides (optional)
 ``reason``     why it is not tested (only for ``not-tested``)
@@ -25,38 +25,18 @@ rows). The keys of a row:
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from nbsrc.claims.schema import VERDICTS, row_problems
 from nbsrc.files import project_root
 
-__all__ = ["VERDICTS", "ClaimsFileError", "Paper", "Row", "claims_folder", "load_claims", "row"]
-
-VERDICTS: Mapping[str, str] = MappingProxyType({
-    "holds": "holds",
-    "holds-with-correction": "holds after a correction",
-    "imprecise": "imprecise",
-    "fails": "fails as printed",
-    "reproduced": "reproduced",
-    "partly-reproduced": "partly reproduced",
-    "not-reproduced": "not reproduced",
-    "not-tested": "not tested",
-})
-"""The verdicts as the files spell them, and as readers see them."""
-
-NEEDS_CORRECTION = frozenset({"holds-with-correction", "imprecise"})
-TEXT_KEYS = ("id", "where", "kind", "statement", "assumptions", "reproduce", "cost", "verdict")
-OPTIONAL_TEXT_KEYS = ("inputs", "ocr", "notebook", "correction", "note", "reason")
-OTHER_KEYS = ("columns", "data")
-_ID = re.compile(r"[A-Z]\.[A-Za-z0-9_.-]*[A-Za-z0-9]")
-_STEM = re.compile(r"\d\d_[a-z0-9_]+")
+__all__ = ["ClaimsFileError", "Paper", "Row", "claims_folder", "load_claims", "row"]
 
 
 class ClaimsFileError(ValueError):
@@ -204,7 +184,7 @@ def _load_paper_cached(path: Path, _mtime: int, _size: int) -> Paper:
     problems: list[str] = []
     seen: set[str] = set()
     for number, raw in enumerate(document["claims"], start=1):
-        problems += [f"{path.name}: {line}" for line in _row_problems(raw, number, path.stem)]
+        problems += [f"{path.name}: {line}" for line in row_problems(raw, number, path.stem)]
         name = raw.get("id") if isinstance(raw, dict) else None
         if name in seen:
             problems.append(f"{path.name}: {name}: id: used twice")
@@ -221,73 +201,3 @@ def _make_row(raw: dict[str, Any]) -> Row:
     if "columns" in values:
         values["columns"] = tuple(str(name) for name in values["columns"])
     return Row(**values)
-
-
-def _row_problems(raw: Any, number: int, letter: str) -> list[str]:
-    """Return what is wrong with one row; the lines name row and key."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("id"), str):
-        return [f"row {number}: id: missing or not text"]
-    name = raw["id"]
-    lines = []
-    if not _ID.fullmatch(name) or not name.startswith(f"{letter}."):
-        lines.append(f"id: must look like '{letter}.name', got {name!r}")
-    unknown = set(raw) - {*TEXT_KEYS, *OPTIONAL_TEXT_KEYS, *OTHER_KEYS}
-    lines += [f"{key}: unknown key" for key in sorted(unknown, key=str)]
-    lines += [f"{key}: missing" for key in TEXT_KEYS if key not in raw]
-    for key in (*TEXT_KEYS, *OPTIONAL_TEXT_KEYS):
-        if key in raw and not (isinstance(raw[key], str) and raw[key].strip()):
-            lines.append(f"{key}: must be text that is not empty, got {raw[key]!r}")
-        elif key in raw and raw[key].count("$") % 2:
-            lines.append(f"{key}: a dollar sign is not closed")
-    lines += _table_problems(raw)
-    if not lines:  # the rules below need well-formed keys
-        lines += _verdict_problems(raw)
-    return [f"{name}: {line}" for line in lines]
-
-
-def _table_problems(raw: Mapping[str, Any]) -> list[str]:
-    if "columns" not in raw:
-        return []
-    columns = raw["columns"]
-    if not isinstance(columns, list) or not columns:
-        return ["columns: must be a list of names"]
-    if "data" not in raw:
-        return ["data: missing beside 'columns'"]
-    width = len(columns)
-    return [
-        f"data: {where} has {size} cells, but there are {width} columns"
-        for where, size in _line_sizes(raw["data"], "data")
-        if size != width
-    ]
-
-
-def _line_sizes(data: Any, where: str) -> list[tuple[str, int]]:
-    """Return the table lines in nested data, with their lengths."""
-    if isinstance(data, dict):
-        return [x for key, part in data.items() for x in _line_sizes(part, f"{where}.{key}")]
-    if isinstance(data, list) and any(isinstance(part, list) for part in data):
-        return [x for i, part in enumerate(data) for x in _line_sizes(part, f"{where}[{i}]")]
-    return [(where, len(data) if isinstance(data, list) else 1)]
-
-
-def _verdict_problems(raw: Mapping[str, Any]) -> list[str]:
-    """Return what a verdict requires of the other keys and does not find."""
-    verdict = raw["verdict"]
-    lines = []
-    if verdict not in VERDICTS:
-        return [f"verdict: {verdict!r} is not one of {', '.join(VERDICTS)}"]
-    if "notebook" in raw and not _STEM.fullmatch(raw["notebook"]):
-        lines.append(f"notebook: must be a stem like '01_layer_norms', got {raw['notebook']!r}")
-    if verdict == "not-tested":
-        if "reason" not in raw:
-            lines.append("reason: missing; a row that is not tested says why")
-        return lines
-    if "reason" in raw:
-        lines.append("reason: only rows that are not tested have one; use 'note'")
-    if "notebook" not in raw:
-        lines.append(f"notebook: missing; the verdict {verdict!r} must be earned in a notebook")
-    if verdict in NEEDS_CORRECTION and "correction" not in raw:
-        lines.append(f"correction: missing; the verdict {verdict!r} needs one")
-    if verdict == "fails" and "correction" not in raw and "note" not in raw:
-        lines.append("note: missing; a claim that fails says what is true, or why nothing saves it")
-    return lines
