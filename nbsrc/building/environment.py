@@ -96,7 +96,6 @@ def _install(root: Path) -> None:
     python = str(root / ".venv" / "bin" / "python")
     log = root / ".venv" / "install.log"
     log.write_text("", encoding="utf-8")
-    # the cache of other projects' settings must not decide what is installed here
     pip = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
     _run([*pip, "-c", "constraints.txt", "-e", f".[{EXTRAS}]"], root, log)
     kernel = ["--sys-prefix", "--name", KERNEL, "--display-name", "Python (nbsrc)"]
@@ -122,7 +121,7 @@ def _run(command: list[str], root: Path, log: Path) -> None:
                 time.sleep(0.2)
                 if time.monotonic() - shown >= _SIGN_OF_LIFE:
                     shown = time.monotonic()
-                    _LOG.info("        %3.0f s  %s", shown - start, _last_line(log))
+                    _LOG.info("        %3.0f s  %s", shown - start, _phase(log))
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -136,10 +135,12 @@ def _lines(log: Path) -> list[str]:
     return log.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _last_line(log: Path) -> str:
-    words = (_lines(log) or [""])[-1].split()
-    # addresses and paths of wheels say little: keep the verb and the first names
-    return " ".join(word.rsplit("/", 1)[-1] for word in words)[:80]
+def _phase(log: Path) -> str:
+    lines = _lines(log)
+    installing = [line for line in lines if line.startswith("Installing collected packages:")]
+    if installing:
+        return f"installing {installing[-1].count(',') + 1} packages"
+    return f"collecting packages, {sum(line.startswith('Collecting') for line in lines)} so far"
 
 
 def _write(path: Path, text: str) -> None:
