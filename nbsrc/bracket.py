@@ -21,7 +21,7 @@ class Bracket:
         converged: Whether ``upper - lower <= rtol * upper`` for the requested ``rtol``.
 
     Example:
-        >>> Bracket(value=1.0, lower=0.9, upper=1.2, iterations=3, converged=False).relative_width
+        >>> Bracket(value=1.0, lower=0.75, upper=1.0, iterations=3, converged=False).relative_width
         0.25
     """
 

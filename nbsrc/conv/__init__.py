@@ -3,6 +3,8 @@
 Source: Liang & Huang, Large Norms of CNN Layers Do Not Hurt Adversarial Robustness, AAAI 2021.
 """
 
+from nbsrc.conv.bounds import L2Bounds as L2Bounds
+from nbsrc.conv.bounds import conv_l2_bounds as conv_l2_bounds
 from nbsrc.conv.dense import conv_matrix as conv_matrix
 from nbsrc.conv.dense import conv_transpose_matrix as conv_transpose_matrix
 from nbsrc.conv.geometry import Geometry as Geometry
@@ -15,6 +17,4 @@ from nbsrc.conv.paper import appendix_partition as appendix_partition
 from nbsrc.conv.paper import lemma1_tap_classes as lemma1_tap_classes
 from nbsrc.conv.paper import satisfies_assumption1 as satisfies_assumption1
 from nbsrc.conv.paper import theorem1_norms as theorem1_norms
-from nbsrc.conv.bounds import L2Bounds as L2Bounds
-from nbsrc.conv.bounds import conv_l2_bounds as conv_l2_bounds
 from nbsrc.conv.spectral import conv_spectral_norm as conv_spectral_norm

@@ -9,13 +9,8 @@ import torch
 from torch import Tensor
 
 from nbsrc.conv._arguments import IntOrSeq, Padding, check_finite, check_weight
-from nbsrc.conv.geometry import (
-    Axis,
-    Geometry,
-    largest_coverage,
-    pixel_profiles,
-    window_profiles,
-)
+from nbsrc.conv.axis import Axis, largest_coverage, pixel_profiles, window_profiles
+from nbsrc.conv.geometry import Geometry
 from nbsrc.conv.norms import (
     geometry_norms,
     largest_sum,
@@ -27,8 +22,9 @@ __all__ = ["L2Bounds", "conv_l2_bounds"]
 
 
 class L2Bounds(NamedTuple):
-    r"""Bounds of :math:`\|M\|_2`, named by what they are; :math:`\max` of the first three and
-    :math:`\min` of the others is the bracket.
+    r"""Bounds of :math:`\|M\|_2`, named by what they are.
+
+    The first three are lower bounds, the others upper bounds.
 
     Attributes:
         column: :math:`\|M\|_{1\to2}`, the largest l2 norm of a column (lower bound).
@@ -181,6 +177,12 @@ def _torus(geometry: Geometry) -> list[tuple[int, Axis]]:
 
     Windows reach from ``-pad`` to ``end - pad``; wrapped positions must not meet the image, outputs
     must stay distinct, and the stride must divide the torus.
+
+    Args:
+        geometry: The convolution's geometry.
+
+    Returns:
+        The torus's size and the axis, per axis.
     """
     sizes = []
     for axis in geometry.axes:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nbsrc.conv.geometry import Axis, Geometry
+from nbsrc.conv.axis import Axis
+from nbsrc.conv.geometry import Geometry
 
 __all__ = ["GramPlan", "certify_below", "cheapest_plan"]
 
@@ -160,9 +161,7 @@ def _gram_column(
         yield row, block
 
 
-def _common_taps(
-    axis: Axis, of_outputs: bool, row: int, column: int
-) -> list[tuple[int, int]]:
+def _common_taps(axis: Axis, of_outputs: bool, row: int, column: int) -> list[tuple[int, int]]:
     """Return the tap pairs with which two positions of the block axis meet a common partner."""
     partners = axis.size if of_outputs else axis.outputs
     pairs = []

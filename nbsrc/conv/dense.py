@@ -121,6 +121,7 @@ def conv_transpose_matrix(
     images = _identity(weight.shape[0], geometry.output_size, weight)
     out = functional.conv_transpose2d(
         images, weight, None, as_ints("stride", stride, 2, 1), as_ints("padding", padding, 2, 0),
-        as_ints("output_padding", output_padding, 2, 0), groups, as_ints("dilation", dilation, 2, 1),
+        as_ints("output_padding", output_padding, 2, 0), groups,
+        as_ints("dilation", dilation, 2, 1),
     )  # fmt: skip
     return out.flatten(1).T.contiguous()

@@ -23,14 +23,8 @@ from nbsrc.conv._arguments import (
     check_finite,
     check_weight,
 )
-from nbsrc.conv.geometry import (
-    Axis,
-    Counts,
-    Geometry,
-    pixel_profiles,
-    tap_counts,
-    window_profiles,
-)
+from nbsrc.conv.axis import Axis, Counts, pixel_profiles, tap_counts, window_profiles
+from nbsrc.conv.geometry import Geometry
 
 __all__ = ["conv_norm", "conv_transpose_norm", "geometry_norms"]
 
@@ -39,7 +33,7 @@ def conv_norm(
     weight: Tensor,
     input_size: IntOrSeq,
     *,
-    ord: float | str,
+    ord: float | str,  # noqa: A002 (the name torch.linalg uses)
     stride: IntOrSeq = 1,
     padding: Padding = 0,
     dilation: IntOrSeq = 1,
@@ -96,7 +90,7 @@ def conv_transpose_norm(
     weight: Tensor,
     input_size: IntOrSeq,
     *,
-    ord: float | str,
+    ord: float | str,  # noqa: A002 (the name torch.linalg uses)
     stride: IntOrSeq = 1,
     padding: IntOrSeq = 0,
     output_padding: IntOrSeq = 0,
@@ -189,7 +183,15 @@ def geometry_norms(
 
 
 def per_input_channel(values: Tensor, groups: int) -> Tensor:
-    """Sum over the outputs of a group: ``[d_in, *kernel]``."""
+    """Sum over the outputs of a group.
+
+    Args:
+        values: ``[d_out, d_in/groups, *kernel]``.
+        groups: Number of groups.
+
+    Returns:
+        ``[d_in, *kernel]``.
+    """
     if groups == 1:
         return values.sum(dim=0)
     split = values.reshape(groups, values.shape[0] // groups, *values.shape[1:])
@@ -197,7 +199,16 @@ def per_input_channel(values: Tensor, groups: int) -> Tensor:
 
 
 def per_output_channel(values: Tensor, geometry: Geometry) -> Tensor:
-    """Sum over the inputs: ``[d_out, *kernel]``, or ``[d_out]`` where one output sees all taps."""
+    """Sum over the inputs of a group.
+
+    Args:
+        values: ``[d_out, d_in/groups, *kernel]``.
+        geometry: The convolution's geometry.
+
+    Returns:
+        ``[d_out, *kernel]``, or summed over the taps too, ``[d_out]``, where some window meets
+        pixels with all of them.
+    """
     if all(bool((window_profiles(axis) == 1).all()) for axis in geometry.axes):
         return values.flatten(1).sum(dim=1)
     return values.sum(dim=1)
@@ -212,18 +223,32 @@ def _table(
 ) -> Tensor:
     """Return the product of the per-axis profiles, ``[k1*k2*..., classes]``."""
     rows = reduce(np.kron, [profiles(axis) for axis in geometry.axes])
-    with torch.inference_mode(False):  # the table outlives the caller's mode: keep it an ordinary one
+    with torch.inference_mode(False):  # the table outlives the caller's mode
         return torch.as_tensor(rows.T.copy(), dtype=dtype, device=device)
 
 
 def largest_sum(
     weight: Tensor, sums: Tensor, geometry: Geometry, profiles: Callable[[Axis], Counts]
 ) -> Tensor:
-    """Return ``max over channels and profile rows`` of the weighted sums over the taps."""
+    """Return the largest sum over the taps, over all channels and all tap sets of one side.
+
+    Args:
+        weight: The caller's weight, for the message if it is not finite.
+        sums: Non-negative ``[channels, *kernel]``, or ``[channels]`` if summed over the taps.
+        geometry: The convolution's geometry.
+        profiles: Which side: ``pixel_profiles`` (columns of M) or ``window_profiles`` (rows).
+
+    Returns:
+        A 0-d tensor.
+
+    Raises:
+        ValueError: If a weight is NaN or infinite.
+    """
     check_finite(weight, sums)
     if sums.ndim > 1:
-        sums = sums.flatten(1) @ _table(geometry, profiles, sums.dtype, sums.device)
-    flat = sums.flatten()
+        table = _table(geometry, profiles, sums.dtype, sums.device)
+        sums = sums.flatten(1) @ table
+    flat: Tensor = sums.flatten()
     return flat[flat.argmax()]  # one maximiser: the gradient keeps its entries in {-1, 0, 1}
 
 
@@ -233,6 +258,6 @@ def _frobenius(weight: Tensor, kernel: Tensor, geometry: Geometry) -> Tensor:
     for axis in geometry.axes:
         table = torch.as_tensor(tap_counts(axis), dtype=kernel.dtype, device=kernel.device)
         counts = counts[..., None] * table
-    norm = torch.linalg.vector_norm(kernel * counts.sqrt())
+    norm: Tensor = torch.linalg.vector_norm(kernel * counts.sqrt())
     check_finite(weight, norm)
     return norm

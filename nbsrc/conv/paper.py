@@ -7,7 +7,7 @@ versions. Taps are 0-based here and 1-based in the paper.
 from __future__ import annotations
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -198,7 +198,8 @@ def appendix_partition(
         >>> appendix_partition(4, 4, (2, 2), (1, 2), 0)
         [[0, 1], [2, 3]]
     """
-    (k1, k2), (s1, s2), (p1, p2) = (v if type(v) is tuple else (v, v) for v in (k, s, p))
+    pairs: list[Any] = [v if type(v) is tuple else (v, v) for v in (k, s, p)]  # as printed
+    (k1, k2), (s1, s2), (p1, p2) = pairs
     span = (min(k1, h + 2 * p1 - k1 + 1), min(k2, w + 2 * p2 - k2 + 1))
     first = [
         [(a, b) for a in range(i, span[0], s1) for b in range(j, span[1], s2)]

@@ -1,0 +1,55 @@
+"""Collecting the results of many cases into one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nbsrc.claims import Finding
+
+__all__ = ["Case", "collect"]
+
+Case = tuple[float, tuple[int, ...], Any]  # slack, size of the case, description
+
+
+def collect(cases: Iterable[Case], *, tolerance: float, family: str) -> Finding:
+    """Return the finding of many cases: the worst slack and the smallest violation.
+
+    Args:
+        cases: For every case its slack (bound minus value, or minus the error of an equality), its
+            size as a tuple that orders the cases from small to large, and its description.
+        tolerance: A slack below ``-tolerance`` is a violation.
+        family: The family in words.
+
+    Returns:
+        The finding; ``counterexample`` is the description of the smallest violating case.
+
+    Raises:
+        ValueError: If ``tolerance`` is negative, or a slack is NaN.
+
+    Example:
+        >>> collect(
+        ...     [(0.5, (1,), "a"), (-1.0, (3,), "b"), (-2.0, (2,), "c")],
+        ...     tolerance=0.0,
+        ...     family="three cases",
+        ... ).counterexample
+        'c'
+    """
+    if tolerance < 0:
+        raise ValueError(f"tolerance must not be negative, got {tolerance}")
+    trials, worst = 0, float("inf")
+    smallest: tuple[tuple[int, ...], Any] | None = None
+    for slack, size, description in cases:
+        if slack != slack:
+            raise ValueError(f"slack must be a number, got NaN for {description}")
+        trials += 1
+        worst = min(worst, slack)
+        if slack < -tolerance and (smallest is None or size < smallest[0]):
+            smallest = (size, description)
+    return Finding(
+        holds=trials > 0 and smallest is None,
+        worst_slack=worst if trials else None,
+        trials=trials,
+        counterexample=None if smallest is None else smallest[1],
+        family=family,
+    )

@@ -1,0 +1,202 @@
+"""Audits of the structure of the matrix: linear, Toeplitz, circulant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.audits.layers import Layer
+from nbsrc.claims import Finding
+from nbsrc.conv import conv_matrix
+
+__all__ = [
+    "audit_affine",
+    "audit_matrix_is_the_layer",
+    "audit_structure",
+    "circular_matrix",
+    "is_doubly_block_circulant",
+    "is_doubly_block_toeplitz",
+    "zero_padded_matrix",
+]
+
+
+def zero_padded_matrix(layer: Layer) -> Tensor:
+    """Return the layer's matrix as ``[d_out, h_out, w_out, d_in, h_in, w_in]``.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        The matrix with its rows and columns unfolded.
+    """
+    shape = layer.shape
+    return _unfold(layer.matrix, layer.weight, shape.input_size, layer)
+
+
+def circular_matrix(layer: Layer) -> Tensor:
+    """Return the matrix of the layer with circular padding ``k // 2`` and stride 1, unfolded.
+
+    Args:
+        layer: The layer, with odd kernel sizes no larger than the input.
+
+    Returns:
+        The matrix as ``[d_out, h, w, d_in, h, w]``.
+    """
+    size = layer.shape.input_size
+    pads = [k // 2 for k in layer.shape.kernel_size]
+    matrix = conv_matrix(layer.weight, size, padding=pads, padding_mode="circular")
+    return _unfold(matrix, layer.weight, size, layer)
+
+
+def _unfold(matrix: Tensor, weight: Tensor, size: tuple[int, int], layer: Layer) -> Tensor:
+    channels = layer.shape.channels_in
+    image = torch.zeros(1, channels, *size, dtype=weight.dtype)
+    rows = matrix.shape[0] // weight.shape[0]
+    out: tuple[int, ...] = size
+    if rows != size[0] * size[1]:
+        out = functional.conv2d(
+            image, weight, None, layer.shape.stride, layer.shape.padding, layer.shape.dilation,
+            layer.shape.groups,
+        ).shape[2:]  # fmt: skip
+    return matrix.reshape(weight.shape[0], *out, channels, *size)
+
+
+def is_doubly_block_toeplitz(matrix: Tensor) -> bool:
+    """Whether every entry depends only on channels and on the shifts of row and column.
+
+    Args:
+        matrix: ``[d_out, h_out, w_out, d_in, h_in, w_in]``.
+
+    Returns:
+        Whether moving both pixels by one row, or both by one column, changes no entry.
+    """
+    down = torch.equal(matrix[:, 1:, :, :, 1:], matrix[:, :-1, :, :, :-1])
+    right = torch.equal(matrix[:, :, 1:, :, :, 1:], matrix[:, :, :-1, :, :, :-1])
+    return down and right
+
+
+def is_doubly_block_circulant(matrix: Tensor) -> bool:
+    """Whether the matrix is square per channel and invariant under cyclic shifts of both pixels.
+
+    Args:
+        matrix: ``[d_out, h_out, w_out, d_in, h_in, w_in]``.
+
+    Returns:
+        Whether cyclic shifts of rows and of columns change no entry.
+    """
+    if matrix.shape[1:3] != matrix.shape[4:6]:
+        return False
+    return all(torch.equal(matrix.roll((1, 1), dims=(axis, axis + 3)), matrix) for axis in (1, 2))
+
+
+def audit_structure(
+    layers: Iterable[Layer],
+    matrix: Callable[[Layer], Tensor],
+    test: Callable[[Tensor], bool],
+    family: str,
+) -> Finding:
+    """Test a structural property of the unfolded matrix over layers.
+
+    Args:
+        layers: Layers to test.
+        matrix: Builds the unfolded matrix.
+        test: The property.
+        family: The layers in words.
+
+    Returns:
+        The finding.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            holds = test(matrix(layer))
+            yield 0.0 if holds else -1.0, layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family=family)
+
+
+def audit_matrix_is_the_layer(layers: Iterable[Layer], seed: int, *, order: str = "C") -> Finding:
+    """Test ``vec(conv(x)) = M vec(x)`` on random images.
+
+    Args:
+        layers: Layers to test.
+        seed: Seed of the images.
+        order: ``"C"`` vectorises channel by channel, row by row; ``"F"`` plants an error by
+            exchanging rows and columns.
+
+    Returns:
+        The finding, tolerance 1e-12.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s = layer.shape
+            image = torch.randn(
+                1, s.channels_in, *s.input_size, generator=generator, dtype=torch.float64
+            )
+            out = functional.conv2d(
+                image, layer.weight, None, s.stride, s.padding, s.dilation, s.groups
+            )
+            vector = image if order == "C" else image.mT
+            error = (layer.matrix @ vector.flatten() - out.flatten()).abs().max()
+            yield -float(error), layer.size, layer.description
+
+    return collect(cases(), tolerance=1e-12, family="random layers and images")
+
+
+def audit_affine(layers: Iterable[Layer], seed: int, *, bias: bool) -> Finding:
+    """Test homogeneity, additivity and ``|f(x)-f(y)| = |M(x-y)|`` of a layer.
+
+    Args:
+        layers: Layers to test.
+        seed: Seed of images and biases.
+        bias: Whether the layer has a bias: then only the third property can hold.
+
+    Returns:
+        The finding, tolerance 1e-10; with a bias the first two properties are left out.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def randn(*size: int) -> Tensor:
+        return torch.randn(*size, generator=generator, dtype=torch.float64)
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s = layer.shape
+            shift = randn(s.channels_out) if bias else None
+
+            def call(x: Tensor, layer: Layer = layer, shift: Tensor | None = shift) -> Tensor:
+                t = layer.shape
+                return functional.conv2d(
+                    x, layer.weight, shift, t.stride, t.padding, t.dilation, t.groups
+                )
+
+            x, y = randn(1, s.channels_in, *s.input_size), randn(1, s.channels_in, *s.input_size)
+            difference = (layer.matrix @ (x - y).flatten()).reshape(call(x).shape)
+            error = float((call(x) - call(y) - difference).abs().max())
+            if not bias:
+                error = max(error, additivity_error(call, x, y))
+            yield -error, layer.size, layer.description
+
+    return collect(cases(), tolerance=1e-10, family="random layers and pairs of images")
+
+
+def additivity_error(call: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
+    """Return the largest error of ``f(3x) = 3 f(x)`` and ``f(x+y) = f(x) + f(y)``.
+
+    Args:
+        call: The map f.
+        x: An input.
+        y: Another input.
+
+    Returns:
+        The error in the largest entry.
+    """
+    scaled = (call(3 * x) - 3 * call(x)).abs().max()
+    summed = (call(x + y) - call(x) - call(y)).abs().max()
+    return float(torch.maximum(scaled, summed))

@@ -1,0 +1,283 @@
+"""Audits of Lemma 1 of Liang & Huang (2021): which taps a column of the matrix holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.audits.layers import Layer, distinct_weights
+from nbsrc.claims import Finding
+from nbsrc.conv import appendix_partition, conv_matrix, lemma1_tap_classes, tap_classes
+
+__all__ = [
+    "audit_attain",
+    "audit_channel_index",
+    "audit_cover",
+    "audit_partition",
+    "audit_proof_positions",
+    "audit_sets_are_products",
+    "audit_tap_classes",
+    "column_taps",
+]
+
+TapSet = frozenset[tuple[int, int]]
+Family = Callable[[Layer], Iterable[Iterable[tuple[int, int]]]]
+
+
+def printed_family(layer: Layer) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return the paper's set S of a layer."""
+    shape = layer.shape
+    return lemma1_tap_classes(shape.input_size, shape.kernel_size, **layer.paper_options)
+
+
+def column_taps(layer: Layer) -> list[list[TapSet]]:
+    """Return which taps every column of M holds, read off the matrix of a kernel 1, 2, 3, ...
+
+    Args:
+        layer: The layer; its own weights are not used.
+
+    Returns:
+        One list per input channel with the tap set of every pixel, in column order.
+    """
+    shape = layer.shape
+    weight = distinct_weights(shape)
+    matrix = conv_matrix(weight, shape.input_size, **layer.options)
+    k1, k2 = shape.kernel_size
+    distinct, which = torch.unique(matrix.T, dim=0, return_inverse=True)
+    sets = [
+        frozenset(divmod((int(v) - 1) % (k1 * k2), k2) for v in column[column != 0].tolist())
+        for column in distinct
+    ]
+    taps_of = [sets[i] for i in which.tolist()]
+    pixels = shape.input_size[0] * shape.input_size[1]
+    return [taps_of[start : start + pixels] for start in range(0, len(taps_of), pixels)]
+
+
+def audit_cover(layers: Iterable[Layer], family: Family = printed_family) -> Finding:
+    """Test Lemma 1's first claim: every column's taps lie in one set of the family.
+
+    Args:
+        layers: Layers to test.
+        family: The set S.
+
+    Returns:
+        The finding; the slack counts the taps outside the best set, negated.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            sets = [frozenset(a) for a in family(layer)]
+            worst = max(
+                min((len(t - a) for a in sets), default=len(t))
+                for t in {t for channel in column_taps(layer) for t in channel}
+            )
+            yield float(-worst), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="random small layers, all columns")
+
+
+def audit_attain(layers: Iterable[Layer], family: Family = printed_family) -> Finding:
+    """Test Lemma 1's second claim, read by positions: every set is held by a column per channel.
+
+    Args:
+        layers: Layers to test.
+        family: The set S.
+
+    Returns:
+        The finding; the slack counts the missing taps of the worst set, negated.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            sets = [frozenset(a) for a in family(layer)]
+            worst = max(
+                min(len(a - t) for t in set(channel))
+                for channel in column_taps(layer)
+                for a in sets
+            )
+            yield float(-worst), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="random small layers, all sets and channels")
+
+
+def audit_attain_by_values(layers: Iterable[Layer]) -> Finding:
+    """Test Lemma 1's second claim as printed, with sets of values.
+
+    ``nz(M_{:,n})`` must contain ``{K_ijkt : (k,t) in A}`` for some column n of every channel j.
+
+    Args:
+        layers: Layers to test, with their own weights (zeros and repetitions included).
+
+    Returns:
+        The finding.
+    """
+
+    def missing(layer: Layer) -> int:
+        shape = layer.shape
+        columns = [set(c[c != 0].tolist()) for c in layer.matrix.T]
+        pixels = shape.input_size[0] * shape.input_size[1]
+        worst = 0
+        for j, taps in product(range(shape.channels_in), printed_family(layer)):
+            wanted = {float(v) for k, t in taps for v in layer.weight[:, j, k, t]}
+            channel = columns[j * pixels : (j + 1) * pixels]
+            worst = max(worst, min(len(wanted - values) for values in channel))
+        return worst
+
+    cases = ((float(-missing(x)), x.size, x.description) for x in layers)
+    return collect(cases, tolerance=0, family="random small layers, sets of values")
+
+
+def audit_channel_index(layers: Iterable[Layer], formula: Callable[[int, int], int]) -> Finding:
+    """Test a formula for the input channel (from 1) of column n (from 1).
+
+    Args:
+        layers: Layers to test; channel truth is read off the matrix.
+        formula: Maps ``(n, h_in * w_in)`` to the channel.
+
+    Returns:
+        The finding; the slack is minus the largest error of the index.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            shape = layer.shape
+            if shape.groups != 1:
+                continue
+            truth = _channels(layer)
+            pixels = shape.input_size[0] * shape.input_size[1]
+            for n, channel in enumerate(truth, start=1):
+                example = {"n": n, "h_in w_in": pixels, "formula": formula(n, pixels)}
+                error = abs(formula(n, pixels) - channel) if channel else 0
+                yield float(-error), (n, pixels), {**example, "channel": channel}
+
+    return collect(cases(), tolerance=0, family="all columns of random small layers")
+
+
+def _channels(layer: Layer) -> list[int]:
+    """Return the input channel of every column, 0 where the column is empty."""
+    shape = layer.shape
+    weight = torch.zeros(shape.channels_out, shape.channels_in, *shape.kernel_size).double()
+    weight += torch.arange(1, shape.channels_in + 1).double()[None, :, None, None]
+    matrix: Tensor = conv_matrix(weight, shape.input_size, **layer.options)
+    return [int(v) for v in matrix.amax(dim=0)]
+
+
+def audit_tap_classes(layers: Iterable[Layer]) -> Finding:
+    """Test :func:`nbsrc.conv.tap_classes` against the maximal tap sets read off the matrix.
+
+    Args:
+        layers: Layers of any geometry.
+
+    Returns:
+        The finding; the slack counts the sets in one family only, negated.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s = layer.shape
+            found = {
+                frozenset(a)
+                for a in tap_classes(
+                    s.input_size, s.kernel_size, stride=s.stride, padding=s.padding,
+                    dilation=s.dilation,
+                )
+            }  # fmt: skip
+            true = maximal({t for channel in column_taps(layer) for t in channel})
+            yield float(-len(found ^ true)), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="random small layers, maximal sets")
+
+
+def maximal(sets: set[TapSet]) -> set[TapSet]:
+    """Return the sets that no other set of the family strictly contains."""
+    return {a for a in sets if not any(a < b for b in sets)}
+
+
+def audit_sets_are_products(layers: Iterable[Layer]) -> Finding:
+    """Test that every set of the paper's S is a product of a row set and a column set.
+
+    Args:
+        layers: Layers to test.
+
+    Returns:
+        The finding.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            extra = 0
+            for taps in printed_family(layer):
+                rows, columns = {k for k, _ in taps}, {t for _, t in taps}
+                extra = max(extra, len(set(product(rows, columns)) ^ set(taps)))
+            yield float(-extra), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="random small layers, all sets of S")
+
+
+def audit_proof_positions(layers: Iterable[Layer]) -> Finding:
+    """Test every inequality of Lemma 1's proof on every set of S, and the pixel that it picks.
+
+    With c, r, a_max, a_min and a_mid as in Appendix A.1: the three kernel positions are multiples
+    of the stride between 0 and r*s, the pixel under tap a_mid at position c*s lies on the image,
+    and every tap of the set meets that pixel at a legitimate position.
+
+    Args:
+        layers: Layers to test.
+
+    Returns:
+        The finding; the slack is minus the number of broken inequalities.
+    """
+
+    def broken(layer: Layer, taps: Iterable[tuple[int, int]]) -> int:
+        shape, count = layer.shape, 0
+        for axis, values in enumerate(zip(*taps, strict=True)):
+            h, k = shape.input_size[axis], shape.kernel_size[axis]
+            s, p = shape.stride[axis], shape.padding[axis]
+            low, high = min(values), max(values)
+            c, r = max(1, -(-p // s)), (h + 2 * p - k) // s
+            mid = max(low, high - c * s)
+            positions = (c * s, c * s - high + mid, c * s + mid - low)
+            count += sum(q % s != 0 or not 0 <= q <= r * s for q in positions)
+            count += mid not in values
+            pixel = c * s + mid - p
+            count += not 0 <= pixel < h
+            meets = [(pixel + p - t) % s == 0 and 0 <= pixel + p - t <= r * s for t in values]
+            count += meets.count(False)
+        return count
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            worst = max(broken(layer, taps) for taps in printed_family(layer))
+            yield float(-worst), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="random small layers, all sets of S")
+
+
+def audit_partition(
+    layers: Iterable[Layer], decode: Callable[[int, int, int], tuple[int, int]]
+) -> Finding:
+    """Test Appendix C's ``partition`` against the maximal sets of Lemma 1's S.
+
+    Args:
+        layers: Layers to test.
+        decode: Maps ``(index, k1, k2)`` to the tap ``(row, column)`` it stands for.
+
+    Returns:
+        The finding; the slack counts the sets in one family only, negated.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s = layer.shape
+            printed = appendix_partition(*s.input_size, s.kernel_size, s.stride, s.padding)
+            found = {frozenset(decode(i, *s.kernel_size) for i in taps) for taps in printed}
+            true = maximal({frozenset(a) for a in printed_family(layer)})
+            description: dict[str, Any] = {**layer.description, "printed": printed}
+            yield float(-len(found ^ true)), layer.size, description
+
+    return collect(cases(), tolerance=0, family="random small layers, maximal sets of S")
