@@ -1,12 +1,14 @@
 """Public functions describe their arguments and what they return (Google sections)."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "nbsrc"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+PRIVATE = re.compile(r"_[^_]")
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not PRIVATE.match(path.name))
 
 
 def public_functions(tree, hidden=False):
