@@ -83,9 +83,11 @@ def _build_times(times: Mapping[str, Any] | None) -> str:
         for key, label in BUILD_TIMES.items()
         if times.get(key) is not None
     ]
-    known = {*BUILD_TIMES}
-    rest = {key: value for key, value in times.items() if key not in known}
-    provenance = f"<div><p>Measured: {value_html(rest)}</p></div>" if rest else ""
+    rest: dict[str, Any] = {}
+    for key, value in times.items():
+        if key not in BUILD_TIMES:
+            rest.update(value if isinstance(value, Mapping) else {key: value})
+    provenance = f"<div><p>Measured with: {value_html(rest)}.</p></div>" if rest else ""
     return "\n".join(lines) + (f"\n\n{provenance}" if provenance else "")
 
 
