@@ -16,7 +16,7 @@ def batch_norm_norm(
     weight: Tensor | None,
     running_var: Tensor,
     *,
-    ord: float | str,  # noqa: A002
+    ord: float | str,
     eps: float = 1e-5,
     positions: int = 1,
 ) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from nbsrc.batch_norm import batch_norm_bracket, batch_norm_norm
 from nbsrc.bracket import Bracket
 from nbsrc.conv import Geometry, geometry_norms, satisfies_assumption1
-from nbsrc.conv.geometry import Axis
+from nbsrc.conv.axis import Axis
 from nbsrc.conv.spectral import geometry_spectral_norm
 from nbsrc.layer_trace import Shape
 
