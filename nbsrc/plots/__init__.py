@@ -1,0 +1,1 @@
+"""Drawing functions of the chapters: data in, figure and rows for the CSV out."""
