@@ -1,6 +1,7 @@
-"""Sphinx extension of this book: launch buttons, links to claims, and pages that load nothing from the web.
+"""Sphinx extension of this book: launch buttons, links to claims, no loads from the web.
 
-Jupyter Book reads a static YAML file, so what depends on the environment or must be taken away again is here.
+Jupyter Book reads a static YAML file. What depends on the environment, or has to be taken away
+again, is here.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ LAUNCH_SERVICES = {
 def configure_repository(_app: Sphinx, config: Config) -> None:
     """Add repository and launch buttons when ``NBSRC_REPOSITORY_URL`` is set.
 
-    The page ``notebooks/01_x`` is built from ``book/notebooks/01_x.ipynb``, an executed copy that is not
-    committed. Its source has the same path from the repository's root, so ``path_to_docs`` stays empty
-    and every launch link leads to the committed notebook.
+    The page ``notebooks/01_x`` is built from an executed copy in ``book/notebooks``, which is not
+    committed. Its source has the same path from the repository's root, so ``path_to_docs`` stays
+    empty and every launch link leads to the committed notebook.
 
     Args:
         _app: The Sphinx application.
@@ -47,8 +48,8 @@ def configure_repository(_app: Sphinx, config: Config) -> None:
         return
     hosts = ("https://github.com/", "https://gitlab.com/")
     if not url.startswith(hosts) or len(url.split("/")) != 5:
-        message = f"{REPOSITORY_VARIABLE}={url!r}: expected <host>/<owner>/<name> with <host> one of {hosts}"
-        raise ConfigError(message)
+        expected = " or ".join(f"{host}<owner>/<name>" for host in hosts)
+        raise ConfigError(f"{REPOSITORY_VARIABLE}={url!r}: expected {expected}")
     services = dict(LAUNCH_SERVICES)
     if not url.startswith("https://github.com/"):
         del services["colab_url"]
@@ -58,8 +59,9 @@ def configure_repository(_app: Sphinx, config: Config) -> None:
 def drop_thebe(app: Sphinx) -> None:
     """Disconnect sphinx-thebe, which Jupyter Book always loads.
 
-    It writes the address of a script on the web into every page. Readers run notebooks themselves, so the
-    book has no live cells. Only the handler that copies its style sheet stays, because the sheet is linked.
+    It writes the address of a script on the web into every page. Readers run notebooks themselves,
+    so the book has no live cells. The handler that copies its style sheet stays, because every
+    page links the sheet.
 
     Args:
         app: The Sphinx application.
@@ -67,7 +69,8 @@ def drop_thebe(app: Sphinx) -> None:
     for listeners in app.events.listeners.values():
         for listener in list(listeners):
             handler = listener.handler
-            if handler.__module__.startswith("sphinx_thebe") and handler.__name__ != "st_static_path":
+            from_thebe = handler.__module__.startswith("sphinx_thebe")
+            if from_thebe and handler.__name__ != "st_static_path":
                 app.disconnect(listener.id)
 
 
@@ -91,9 +94,9 @@ def claim_ids(folder: Path) -> frozenset[str]:
 class ClaimRole(SphinxRole):
     """Link to a row of the ledger: ``{claim}`A.thm1.l1```.
 
-    The rows are plain HTML anchors, which MyST cannot see, so the address is computed here and the test of
-    the rendered book follows it. An id that no ledger source holds is a warning, which the strict build
-    turns into an error.
+    The rows are plain HTML anchors, which MyST cannot see, so the address is computed here and the
+    test of the rendered book follows it. An id that no ledger source holds is a warning, which the
+    strict build turns into an error.
     """
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
