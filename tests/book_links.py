@@ -27,12 +27,18 @@ def broken_links(pages: Pages, root: Path) -> list[str]:
     anchors = {name: _anchors(page) for name, page in pages.items()}
     problems = []
     for name, page in pages.items():
-        for link in page.find_all(["a", "area"], href=True):
-            href = str(link["href"])
-            fault = _fault(name, href, anchors, root)
+        addresses = [str(link["href"]) for link in page.find_all(["a", "area"], href=True)]
+        for address in [*addresses, *redirections(page)]:
+            fault = _fault(name, address, anchors, root)
             if fault:
-                problems.append(f"{name}: link {href!r}: {fault}")
+                problems.append(f"{name}: link {address!r}: {fault}")
     return problems
+
+
+def redirections(page: BeautifulSoup) -> list[str]:
+    """Return where a page sends the reader on; Jupyter Book's index.html is such a page."""
+    refresh = page.find_all("meta", attrs={"http-equiv": re.compile("^refresh$", re.IGNORECASE)})
+    return [str(tag["content"]).partition("url=")[2].strip() for tag in refresh]
 
 
 def missing_assets(pages: Pages, root: Path) -> list[str]:

@@ -65,6 +65,12 @@ def test_good_links_pass(tmp_path, href):
     assert links.broken_links(page(body), tmp_path) == []
 
 
+def test_a_redirection_is_followed(tmp_path):
+    pages = page("", '<meta http-equiv="Refresh" content="0; url=gone.html">')
+    assert len(links.broken_links(pages, tmp_path)) == 1
+    assert checks.poor_structure(pages) == []
+
+
 @pytest.mark.parametrize(
     ("body", "head"),
     [
