@@ -120,7 +120,12 @@ def set_norm_of_proof(layer: Layer) -> float:
 
 
 def audit_norm(
-    layers: Iterable[Layer], formula: Formula, order: float | str, tolerance: float
+    layers: Iterable[Layer],
+    formula: Formula,
+    order: float | str,
+    tolerance: float,
+    *,
+    matrix: Callable[[Layer], Tensor] = lambda layer: layer.matrix,
 ) -> Finding:
     """Test that a formula equals the norm of the dense matrix.
 
@@ -129,6 +134,7 @@ def audit_norm(
         formula: The formula.
         order: The norm, see :func:`matrix_norm`.
         tolerance: Allowed error relative to the larger of the two values (absolute below 1).
+        matrix: The dense matrix of a layer (another one for other padding).
 
     Returns:
         The finding; the slack is minus the largest error.
@@ -136,7 +142,7 @@ def audit_norm(
 
     def cases() -> Iterator[Case]:
         for layer in layers:
-            value, truth = formula(layer), matrix_norm(layer.matrix, order)
+            value, truth = formula(layer), matrix_norm(matrix(layer), order)
             error = abs(value - truth) / max(1.0, value, truth)
             yield -error, layer.size, {**layer.description, "formula": value, "matrix": truth}
 
