@@ -79,7 +79,7 @@ def number(value: float) -> str:
     """
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if value.is_integer() and 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def value_html(value: Any) -> str:
