@@ -14,7 +14,14 @@ def test_text_is_escaped_and_maths_is_left_to_mathjax():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(4210, "4,210"), (0, "0"), (-3.1e-13, "-3.1e-13"), (0.25, "0.25"), (12000.0, "12,000"), (8100.0, "8,100")],
+    [
+        (4210, "4,210"),
+        (0, "0"),
+        (-3.1e-13, "-3.1e-13"),
+        (0.25, "0.25"),
+        (12000.0, "12,000"),
+        (8100.0, "8,100"),
+    ],
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
