@@ -1,14 +1,14 @@
-"""Time a function: median and spread of repeated calls."""
+"""Time functions: median and spread of repeated calls."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Timing", "time_call"]
+__all__ = ["Timing", "time_call", "time_calls"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,6 @@ def time_call(
 ) -> Timing:
     """Time a function without arguments.
 
-    Calls that were made only to warm up caches are not counted. With a budget the timing stops
-    early, after at least one timed call, once the next call would exceed it; ``Timing.repeats``
-    says how many calls there were.
-
     Args:
         function: What to time; its result is dropped.
         repeats: Largest number of timed calls, at least 1.
@@ -59,6 +55,35 @@ def time_call(
     Raises:
         ValueError: If ``repeats`` is below 1, ``warm_up`` negative or ``budget`` not positive.
     """
+    found = time_calls({"": function}, repeats, budget=budget, warm_up=warm_up)
+    return found[""]
+
+
+def time_calls(
+    functions: Mapping[str, Callable[[], Any]],
+    repeats: int = 100,
+    *,
+    budget: float | None = None,
+    warm_up: int = 1,
+) -> dict[str, Timing]:
+    """Time several functions in turns, so that a busy spell of the machine meets all of them.
+
+    Calls that only warm up caches are not counted. With a budget the timing stops early, after at
+    least one timed round, once another round would exceed it; ``Timing.repeats`` says how many
+    rounds there were.
+
+    Args:
+        functions: What to time, by name; results are dropped.
+        repeats: Largest number of timed calls of each, at least 1.
+        budget: Seconds that all timed calls together should not exceed, None for no limit.
+        warm_up: Calls of each before the first timed one.
+
+    Returns:
+        Median, quartiles and fastest call of each, in seconds.
+
+    Raises:
+        ValueError: If ``repeats`` is below 1, ``warm_up`` negative or ``budget`` not positive.
+    """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     if warm_up < 0:
@@ -66,14 +91,23 @@ def time_call(
     if budget is not None and not budget > 0:
         raise ValueError(f"budget must be a positive number of seconds or None, got {budget}")
     for _ in range(warm_up):
-        function()
-    seconds: list[float] = []
-    while len(seconds) < repeats:
-        if seconds and budget is not None and sum(seconds) + min(seconds) > budget:
+        for function in functions.values():
+            function()
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    rounds: list[float] = []
+    while len(rounds) < repeats:
+        if rounds and budget is not None and sum(rounds) + min(rounds) > budget:
             break
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+        rounds.append(sum(calls[-1] for calls in seconds.values()))
+    return {name: _summary(calls) for name, calls in seconds.items()}
+
+
+def _summary(seconds: list[float]) -> Timing:
+    """Return median, quartiles and fastest of the calls."""
     if len(seconds) == 1:
         lower = upper = seconds[0]
     else:

@@ -1,0 +1,101 @@
+"""Speed of the norms: Table 1 of Liang & Huang (2021) side by side, and all layers of a ResNet-18.
+
+``python -m benchmarks`` prints a table and writes build/bench.json. Times are medians with
+quartiles; methods that take long run fewer times, and the count is in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nbsrc.files import project_root, write_json_atomic
+from nbsrc.layer_norms import layer_norms
+from nbsrc.models import build_model
+from nbsrc.provenance import provenance
+from nbsrc.table1 import METHODS, TABLE1_KERNELS, table1_row
+from nbsrc.timing import time_call
+
+TARGET_RATIO = 3.0  # our l1 and linf against one pass over the kernel, for kernels of 1 MB and more
+TARGET_RESNET = 0.05  # seconds for l1 and linf of all layers, traced forward included
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--output", type=Path, default=project_root() / "build" / "bench.json")
+    parser.add_argument("--evaluations", type=int, default=100, help="largest number per method")
+    parser.add_argument("--budget", type=float, default=4.0, help="seconds per kernel and method")
+    parser.add_argument("--iterations", type=int, default=100, help="of power iteration, per call")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    options = parser.parse_args(argv)
+    results: dict[str, Any] = {"provenance": provenance(), "table1": []}
+    print(f"{results['provenance']['processor']}, {torch.get_num_threads()} threads, 32x32 images")
+    print("milliseconds per call: median (quartiles, number of calls)")
+    for kernel in TABLE1_KERNELS:
+        row = table1_row(
+            kernel,
+            methods=options.methods,
+            repeats=options.evaluations,
+            budget=options.budget,
+            iterations=options.iterations,
+        )
+        results["table1"].append(row)
+        print("\n".join(row_lines(row)), flush=True)
+    results["layer_norms_resnet18"] = time_resnet(options.evaluations)
+    print("\n".join(summary_lines(results)))
+    write_json_atomic(options.output, results)
+    print(f"written to {options.output}")
+    return 0
+
+
+def time_resnet(evaluations: int) -> dict[str, Any]:
+    """l1 and linf of all layers of torchvision's ResNet-18 in one call."""
+    model = build_model("resnet18", generator=torch.Generator().manual_seed(0))
+    call = time_call(
+        lambda: layer_norms(model, (1, 3, 32, 32), ords=(1, math.inf)), evaluations, budget=5.0
+    )
+    return {"layers": len(layer_norms(model, (1, 3, 32, 32), ords=())), "timing": call.as_dict()}
+
+
+def row_lines(row: dict[str, Any]) -> list[str]:
+    """One kernel as text."""
+    lines = [f"{tuple(row['kernel'])}  {row['megabytes']} MB"]
+    for method, t in row["timings"].items():
+        times = [1e3 * t[key] for key in ("median", "lower", "upper")]
+        value = f"  norm {row['values'][method]:.6g}" if method in row["values"] else ""
+        lines.append(
+            f"  {method:16s} {times[0]:11.4f}  ({times[1]:.4f} to {times[2]:.4f}, "
+            f"{t['repeats']} calls){value}"
+        )
+    lines.append("  " + ", ".join(f"{name} {value:.3g}" for name, value in row["ratios"].items()))
+    return lines
+
+
+def summary_lines(results: dict[str, Any]) -> list[str]:
+    """The targets, met or missed."""
+    lines = []
+    large = [row for row in results["table1"] if row["megabytes"] >= 1]
+    for name in ("l1_to_limit", "linf_to_limit"):
+        ratios = [row["ratios"][name] for row in large if name in row["ratios"]]
+        if ratios:
+            word = "met" if max(ratios) <= TARGET_RATIO else "missed"
+            lines.append(f"{name}, kernels of 1 MB and more: at most {max(ratios):.2f} "
+                         f"(target {TARGET_RATIO:g}: {word})")  # fmt: skip
+    resnet = results["layer_norms_resnet18"]
+    seconds = resnet["timing"]["median"]
+    word = "met" if seconds <= TARGET_RESNET else "missed"
+    lines.append(
+        f"layer_norms of ResNet-18, {resnet['layers']} layers: {1e3 * seconds:.1f} ms "
+        f"(target {1e3 * TARGET_RESNET:g} ms: {word})"
+    )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

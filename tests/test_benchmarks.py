@@ -1,0 +1,39 @@
+"""The benchmark runs, prints its table and writes its results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.__main__ import TARGET_RATIO, main, summary_lines
+
+SMALL = (3, 3, 2, 4)
+
+
+def test_the_benchmark_prints_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.TABLE1_KERNELS", (SMALL,))
+    output = tmp_path / "bench.json"
+    assert main(["--evaluations", "1", "--iterations", "2", "--output", str(output)]) == 0
+    printed = capsys.readouterr().out
+    assert "layer_norms of ResNet-18, 41 layers" in printed
+    assert "(3, 3, 2, 4)" in printed
+    written = json.loads(output.read_text())
+    assert [row["kernel"] for row in written["table1"]] == [list(SMALL)]
+    assert written["provenance"]["threads"] == torch.get_num_threads()
+
+
+def test_a_missed_target_is_called_missed() -> None:
+    def results(ratio: float, seconds: float) -> dict[str, object]:
+        row = {"megabytes": 2.0, "ratios": {"l1_to_limit": ratio, "linf_to_limit": 1.0}}
+        resnet = {"layers": 41, "timing": {"median": seconds}}
+        return {"table1": [row], "layer_norms_resnet18": resnet}
+
+    words = [line.rsplit(": ", 1)[1] for line in summary_lines(results(TARGET_RATIO * 1.1, 1.0))]
+    assert words == ["missed)", "met)", "missed)"]
+    words = [line.rsplit(": ", 1)[1] for line in summary_lines(results(TARGET_RATIO, 0.01))]
+    assert words == ["met)", "met)", "met)"]
