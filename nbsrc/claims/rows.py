@@ -3,23 +3,21 @@
 Each file holds ``paper`` (the reference), ``short`` (its name in headings) and ``claims`` (the
 rows). The keys of a row:
 
-=============  =============================================================================
-``id``         unique name, ``<paper>.<name>``, used by notebooks, tests and links
-``where``      the place in the paper
-``kind``       theorem, definition, table, figure, ...
-``statement``  the claim in our words; maths between dollar signs
-``assumptions``  the hypotheses it is printed with
-``reproduce``  how it can be tested
-``cost``       what a test needs
-``inputs``     inputs of an algorithm (optional)
-``columns``, ``data``  printed numbers (optional)
-``ocr``        doubts about the transcription (optional)
-``notebook``   stem of the notebook that tests it (once tackled)
-``verdict``    one of `nbsrc.claims.schema.VERDICTS`
-``correction``  the corrected statement (for the verdicts that need one)
-``note``       what a reader should know besides (optional)
-``reason``     why it is not tested (only for ``not-tested``)
-=============  =============================================================================
+- ``id``: unique name, ``<paper>.<name>``, used by notebooks, tests and links
+- ``where``: the place in the paper
+- ``kind``: theorem, definition, table, figure, ...
+- ``statement``: the claim in our words; maths between dollar signs
+- ``assumptions``: the hypotheses it is printed with
+- ``reproduce``: how it can be tested
+- ``cost``: what a test needs
+- ``inputs``: inputs of an algorithm (optional)
+- ``columns``, ``data``: printed numbers (optional)
+- ``ocr``: doubts about the transcription (optional)
+- ``notebook``: stem of the notebook that tests it (once tackled)
+- ``verdict``: one of `nbsrc.claims.schema.VERDICTS`
+- ``correction``: the corrected statement (for the verdicts that need one)
+- ``note``: what a reader should know besides (optional)
+- ``reason``: why it is not tested (only for ``not-tested``)
 """
 
 from __future__ import annotations
