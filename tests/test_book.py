@@ -5,6 +5,8 @@ The tests read ``build/html``. They never skip: without a book they fail and nam
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -34,6 +36,20 @@ def test_the_book_has_its_pages(pages):
     assert CHAPTERS
     assert {f"{stem}.html" for stem in written} <= set(pages)
     assert {f"notebooks/{stem}.html" for stem in CHAPTERS} <= set(pages)
+
+
+def test_every_module_is_in_the_reference(pages):
+    documented = {
+        tag["id"].removeprefix("module-")
+        for name, page in pages.items()
+        if name.startswith("api/")
+        for tag in page.find_all(id=re.compile("^module-"))
+    }
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "nbsrc").rglob("*.py")]
+    public = {".".join(path.parts) for path in files if not path.name.startswith("_")}
+    # nbsrc.conv is documented by the names that the package exports.
+    inner = {name for name in public if name.startswith("nbsrc.conv.")}
+    assert not public - inner - documented
 
 
 def test_every_internal_link_and_anchor_resolves(pages):

@@ -15,6 +15,7 @@ import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util.docutils import SphinxRole
 
@@ -74,6 +75,25 @@ def drop_thebe(app: Sphinx) -> None:
                 app.disconnect(listener.id)
 
 
+def drop_sourceless_modules(_app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Keep modules without a source file out of the index of source pages.
+
+    sphinx.ext.viewcode lists them there, for instance ``builtins`` for a constant that is a dict,
+    with a link to a page that it does not write.
+
+    Args:
+        _app: The Sphinx application.
+        env: The build environment.
+
+    Returns:
+        No further pages to write.
+    """
+    modules = getattr(env, "_viewcode_modules", {})
+    for name in [name for name, entry in modules.items() if entry is False]:
+        del modules[name]
+    return []
+
+
 @cache
 def claim_ids(folder: Path) -> frozenset[str]:
     """Read the ids of all claims.
@@ -129,6 +149,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """
     # Before the theme reads its options.
     app.connect("config-inited", configure_repository, priority=100)
+    app.connect("env-updated", drop_sourceless_modules)
     app.add_role("claim", ClaimRole())
     drop_thebe(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
