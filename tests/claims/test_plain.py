@@ -62,3 +62,10 @@ def test_a_number_must_be_a_number(value):
 def test_a_number_must_be_finite():
     with pytest.raises(ValueError, match="must be finite, got -inf"):
         plain_number(-np.inf, "value")
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.float32(2), torch.tensor(2)])
+def test_a_number_of_any_library_is_a_float(value):
+    number = plain_number(value, "value")
+    assert number == 2.0
+    assert type(number) is float
