@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nbsrc.building.layout import TIERS, Layout
+from nbsrc.building.processes import die_with_build
 from nbsrc.files import project_root
 
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     _log_to_terminal()
+    die_with_build()  # a build that was killed must not leave its jobs running
     own: dict[str, Callable[[list[str]], int]] = {"train": _train, "ledger": _ledger, "data": _data}
     if arguments and arguments[0] in own:
         return own[arguments[0]](arguments[1:])

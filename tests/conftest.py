@@ -17,7 +17,7 @@ CHECK = (
     'p = notebook.parameters(globals(), tier=("smoke", "book", "paper"), seed=int)'
 )
 
-LEDGER_STAND_IN = '''
+LEDGER_STAND_IN = """
 from nbsrc.files import project_root, write_json_atomic, write_text_atomic
 
 def main(argv):
@@ -26,9 +26,9 @@ def main(argv):
     for page in ("ledger", "ledger_A", "status", "_generated/counts"):
         write_text_atomic(root / f"book/{page}.md", f"# {page}\\n")
     return 0
-'''
+"""
 
-EXPERIMENTS_STAND_IN = '''
+EXPERIMENTS_STAND_IN = """
 import argparse
 from nbsrc.files import write_json_atomic
 
@@ -40,7 +40,7 @@ def main(argv):
     options = parser.parse_args(argv)
     write_json_atomic(options.output, {"tier": options.tier})
     return 0
-'''
+"""
 
 CONFIG = """
 title: Tiny

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_modules_functions_and_private_names_are_not_parameters():
 
 def test_names_of_ipython_are_not_parameters():
     class Shell:
-        user_ns_hidden = {"exit": 1, "banner": 1}
+        user_ns_hidden: ClassVar = {"exit": 1, "banner": 1}
 
     namespace = {"get_ipython": Shell, "In": ["", "x"], "Out": {}, "banner": "hello", "exit": "x"}
     namespace |= {"tier": "book", "seed": 0}

@@ -12,12 +12,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from nbsrc.building.layout import Layout
+from nbsrc.building.processes import (
+    ProcessTimeoutError,
+    die_with_parent,
+    exclusive,
+    run_supervised,
+)
 from nbsrc.building.store import digest
 from nbsrc.files import recover_folder, replace_folder, write_json_atomic, write_text_atomic
 
@@ -25,6 +30,7 @@ _GENERATED_FOLDERS = {"notebooks", "_generated", "_build"}
 _GENERATED_PAGES = re.compile(r"(ledger.*|status)\.md")
 _PROBLEM = re.compile(r"WARNING|ERROR|CRITICAL|Traceback|Exception|Error:")
 _SHOWN_PROBLEMS = 40
+_LIMIT = 1200.0  # seconds
 
 
 class BookError(RuntimeError):
@@ -62,8 +68,27 @@ def make_book(layout: Layout, stamp: Path) -> None:
     Raises:
         BookError: If Sphinx warned or failed; the old book stays.
     """
-    scratch = layout.build / "sphinx"
-    clean = scratch / "clean.json"  # says that the last build here ended without a warning
+    with exclusive(layout.build / "locks" / "book.lock"):
+        _typeset(layout, layout.build / "sphinx")
+        fresh = layout.html.with_name(".html.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(layout.build / "sphinx" / "html", fresh)
+        replace_folder(fresh, layout.html)
+    pages = sorted(path.name for path in layout.html.glob("*.html"))
+    write_json_atomic(stamp, {"pages": pages})
+
+
+def _typeset(layout: Layout, scratch: Path) -> None:
+    """Run Sphinx in a scratch folder, on what the last clean run there has read.
+
+    Args:
+        layout: The project.
+        scratch: Folder of the pages and of Sphinx's own records.
+
+    Raises:
+        BookError: If Sphinx warned or failed.
+    """
+    clean = scratch / "clean"  # says that the last run here ended without a warning
     key = _shaping_key(layout.root)
     if not clean.is_file() or clean.read_text(encoding="utf-8") != key:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -73,15 +98,15 @@ def make_book(layout: Layout, stamp: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "nbsrc.building.book", str(layout.root), str(scratch)]
     with log.open("w", encoding="utf-8") as stream:
-        status = subprocess.run(
-            command, stdout=stream, stderr=stream, cwd=layout.root, check=False
-        ).returncode
+        try:
+            status = run_supervised(
+                command, seconds=_LIMIT, stdout=stream, stderr=stream, cwd=layout.root
+            )
+        except ProcessTimeoutError as error:
+            raise BookError(f"Sphinx was {error}, log: {log.relative_to(layout.root)}") from None
     if status:
         raise BookError(_problems(log, layout.root))
     write_text_atomic(clean, key)
-    _exchange(scratch / "html", layout.html)
-    pages = sorted(path.name for path in layout.html.glob("*.html"))
-    write_json_atomic(stamp, {"pages": pages})
 
 
 def recover_book(layout: Layout) -> None:
@@ -91,13 +116,6 @@ def recover_book(layout: Layout) -> None:
         layout: The project.
     """
     recover_folder(layout.html)
-
-
-def _exchange(source: Path, target: Path) -> None:
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(source, fresh)
-    replace_folder(fresh, target)
 
 
 def _shaping_key(root: Path) -> str:
@@ -144,6 +162,7 @@ def main(argv: list[str]) -> int:
     from jupyter_book.sphinx import build_sphinx
     from sphinx.util.console import nocolor
 
+    die_with_parent()
     nocolor()  # the output is a log file
 
     root, scratch = (Path(name).resolve() for name in argv)

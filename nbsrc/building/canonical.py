@@ -75,11 +75,12 @@ def _join_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     joined: list[dict[str, Any]] = []
     for output in outputs:
-        last = joined[-1] if joined else {}
-        if output["output_type"] == "stream" and last.get("name") == output["name"]:
-            last["text"] = _text(last["text"]) + _text(output["text"])
-        else:
-            joined.append(output)
+        if output["output_type"] == "stream":
+            text = _text(output["text"])
+            if joined and joined[-1].get("name") == output["name"]:
+                text = _text(joined.pop()["text"]) + text
+            output = {**output, "text": text.splitlines(keepends=True)}
+        joined.append(output)
     return joined
 
 

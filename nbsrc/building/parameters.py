@@ -81,8 +81,10 @@ def _defaults(source: Source) -> dict[str, Any]:
         )
     values: dict[str, Any] = {}
     for statement in ast.parse(cells[0]).body:
-        name = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if not isinstance(statement, ast.Assign) or not isinstance(name, ast.Name):
+        if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+            raise ValueError(_only_literals(source, statement))
+        name = statement.targets[0]
+        if not isinstance(name, ast.Name):
             raise ValueError(_only_literals(source, statement))
         try:
             values[name.id] = ast.literal_eval(statement.value)

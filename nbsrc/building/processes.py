@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-BUILD_PID = "NBSRC_BUILD_PID"  # process of the build, whose death ends what it started
+BUILD = "NBSRC_BUILD"  # machine and process of the build, whose death ends what it started
 _PAUSE = 0.1
 
 
 class ProcessTimeoutError(RuntimeError):
     """A process took longer than it may."""
-
-
-class OrphanedError(RuntimeError):
-    """The build that asked for the work is gone."""
 
 
 def run_supervised(command: list[str], *, seconds: float, **options: object) -> int:
@@ -35,9 +32,7 @@ def run_supervised(command: list[str], *, seconds: float, **options: object) -> 
 
     Raises:
         ProcessTimeoutError: If it took longer than ``seconds``.
-        OrphanedError: If the build died meanwhile.
     """
-    build = int(os.environ.get(BUILD_PID, "0"))
     end = time.monotonic() + seconds
     process = subprocess.Popen(command, start_new_session=True, **options)  # type: ignore[call-overload]
     try:
@@ -48,8 +43,6 @@ def run_supervised(command: list[str], *, seconds: float, **options: object) -> 
                 pass
             if time.monotonic() > end:
                 raise ProcessTimeoutError(f"stopped after {seconds:g} s")
-            if build and not is_running(build):
-                raise OrphanedError(f"the build (process {build}) is gone")
     finally:
         kill_tree(process.pid)
         process.wait()
@@ -95,12 +88,31 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def name_build() -> None:
+    """Make this process the build that everything it starts belongs to."""
+    os.environ[BUILD] = f"{platform.node()}:{os.getpid()}"
+
+
+def die_with_build() -> None:
+    """End this process and what it started as soon as its build is gone.
+
+    There are shells between a build and its jobs, which outlive a killed build. A build on another
+    machine (of a cluster) cannot be watched and is not.
+    """
+    machine, _, pid = os.environ.get(BUILD, "").rpartition(":")
+    if machine == platform.node():
+        _die_unless(lambda: is_running(int(pid)))
+
+
 def die_with_parent() -> None:
     """End this process and what it started as soon as its parent is gone."""
     parent = os.getppid()
+    _die_unless(lambda: os.getppid() == parent)
 
+
+def _die_unless(alive: Callable[[], bool]) -> None:
     def watch() -> None:
-        while os.getppid() == parent:
+        while alive():
             time.sleep(_PAUSE)
         kill_tree(os.getpid())
 

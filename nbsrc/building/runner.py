@@ -15,7 +15,6 @@ from nbsrc.building.finish import complete_run
 from nbsrc.building.layout import Layout
 from nbsrc.building.parameters import check_parameters
 from nbsrc.building.processes import (
-    OrphanedError,
     ProcessTimeoutError,
     exclusive,
     run_supervised,
@@ -141,8 +140,6 @@ def _execute(
             )
     except ProcessTimeoutError as error:
         raise NotebookError(_timeout_message(source, request, copy, error)) from None
-    except OrphanedError as error:
-        raise NotebookError(f"{source.stem}: {error}") from None
     if not outcome_file.is_file():
         raise NotebookError(f"{source.stem}: the executing process died, see {output}")
     outcome = json.loads(outcome_file.read_text(encoding="utf-8"))

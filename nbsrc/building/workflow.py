@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nbsrc.building.book import recover_book
 from nbsrc.building.layout import Layout
-from nbsrc.building.processes import BUILD_PID, exclusive
+from nbsrc.building.processes import exclusive, name_build
 
 _LOG = logging.getLogger(__name__)
 _KEPT_LOGS = 20
@@ -48,7 +48,7 @@ def build(
         if waited:
             _LOG.info("waited for another build of this folder")
         prepare(layout)
-        os.environ[BUILD_PID] = str(os.getpid())
+        name_build()
         arguments = [
             "--snakefile", str(layout.root / "Snakefile"),
             "--directory", str(layout.root),
