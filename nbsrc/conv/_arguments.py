@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import index
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ Order: TypeAlias = float | str
 NORM_ORDERS: tuple[Order, ...] = (1, math.inf, "fro")
 
 
-def as_ints(name: str, value: object, length: int, minimum: int) -> tuple[int, ...]:
+def as_ints(name: str, value: Any, length: int, minimum: int) -> tuple[int, ...]:
     """Return ``value`` as ``length`` integers that are at least ``minimum``.
 
     Args:
@@ -34,14 +34,18 @@ def as_ints(name: str, value: object, length: int, minimum: int) -> tuple[int, .
         ValueError: If the sequence has another length or an entry is below ``minimum``.
     """
     allowed = f"an integer >= {minimum} or a sequence of {length} of them"
-    entries = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else None
+    several = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    entries = list(value) if several else None
     if entries is not None and len(entries) != length:
         raise ValueError(f"{name} must be {allowed}, got {value!r} with {len(entries)} entries")
     numbers = []
     for entry in [value] * length if entries is None else entries:
-        if isinstance(entry, bool) or not hasattr(entry, "__index__"):
+        if isinstance(entry, bool):
             raise TypeError(f"{name} must be {allowed}, got {value!r}")
-        numbers.append(index(entry))
+        try:
+            numbers.append(index(entry))
+        except TypeError as error:  # arrays have __index__ too, for a single integer
+            raise TypeError(f"{name} must be {allowed}, got {value!r}") from error
     if min(numbers) < minimum:
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return tuple(numbers)

@@ -73,6 +73,13 @@ def conv_matrix(
     elif padding_mode == "zeros":
         inner = str(padding)
     else:
+        for size, pair in zip(geometry.input_size, pads, strict=True):
+            largest = {"reflect": size - 1, "circular": size}.get(padding_mode, max(pair))
+            if max(pair) > largest:
+                raise ValueError(
+                    f"padding with padding_mode {padding_mode!r} must be at most {largest} on an "
+                    f"axis of {size} pixels, got {padding!r}"
+                )
         images = functional.pad(images, [*pads[1], *pads[0]], mode=padding_mode)
         inner = (0, 0)
     out = functional.conv2d(images, weight, None, strides, inner, dilations, groups)

@@ -23,7 +23,8 @@ from nbsrc.conv._arguments import (
     check_finite,
     check_weight,
 )
-from nbsrc.conv.axis import Axis, Counts, pixel_profiles, tap_counts, window_profiles
+from nbsrc.conv.axis import Axis, Counts, pixel_profiles, window_profiles
+from nbsrc.conv.frobenius import frobenius_norm
 from nbsrc.conv.geometry import Geometry
 
 __all__ = ["conv_norm", "conv_transpose_norm", "geometry_norms"]
@@ -33,7 +34,7 @@ def conv_norm(
     weight: Tensor,
     input_size: IntOrSeq,
     *,
-    ord: float | str,  # noqa: A002 (the name torch.linalg uses)
+    ord: float | str,
     stride: IntOrSeq = 1,
     padding: Padding = 0,
     dilation: IntOrSeq = 1,
@@ -90,7 +91,7 @@ def conv_transpose_norm(
     weight: Tensor,
     input_size: IntOrSeq,
     *,
-    ord: float | str,  # noqa: A002 (the name torch.linalg uses)
+    ord: float | str,
     stride: IntOrSeq = 1,
     padding: IntOrSeq = 0,
     output_padding: IntOrSeq = 0,
@@ -178,7 +179,7 @@ def geometry_norms(
             per_output = per_output_channel(magnitude, geometry)
             norms[order] = largest_sum(weight, per_output, geometry, window_profiles)
         else:
-            norms[order] = _frobenius(weight, kernel, geometry)
+            norms[order] = frobenius_norm(weight, kernel, geometry)
     return norms
 
 
@@ -250,14 +251,3 @@ def largest_sum(
         sums = sums.flatten(1) @ table
     flat: Tensor = sums.flatten()
     return flat[flat.argmax()]  # one maximiser: the gradient keeps its entries in {-1, 0, 1}
-
-
-def _frobenius(weight: Tensor, kernel: Tensor, geometry: Geometry) -> Tensor:
-    """Return the Frobenius norm from the number of meetings of every tap with a pixel."""
-    counts = torch.ones((), dtype=kernel.dtype, device=kernel.device)
-    for axis in geometry.axes:
-        table = torch.as_tensor(tap_counts(axis), dtype=kernel.dtype, device=kernel.device)
-        counts = counts[..., None] * table
-    norm: Tensor = torch.linalg.vector_norm(kernel * counts.sqrt())
-    check_finite(weight, norm)
-    return norm

@@ -6,6 +6,7 @@ versions. Taps are 0-based here and 1-based in the paper.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from nbsrc.conv._arguments import IntOrSeq, as_ints, check_finite, check_weight
+from nbsrc.conv.frobenius import stable_vector_norm
 from nbsrc.conv.geometry import Geometry
 
 __all__ = [
@@ -167,7 +169,7 @@ def theorem1_norms(
     return Theorem1Norms(
         l1=torch.stack(sums).max(),
         linf=weight.abs().sum(dim=(1, 2, 3)).max(),
-        l2_upper_bound=(outputs * weight.square().sum()).sqrt(),
+        l2_upper_bound=math.sqrt(outputs) * stable_vector_norm(weight),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from nbsrc.bracket import Bracket
 from nbsrc.conv._arguments import IntOrSeq, Padding, check_finite, check_weight
 from nbsrc.conv.bounds import geometry_l2_bounds, symbol_work
 from nbsrc.conv.certificate import certify_below, cheapest_plan
+from nbsrc.conv.frobenius import tap_meetings
 from nbsrc.conv.geometry import Geometry
 
 __all__ = ["conv_spectral_norm"]
@@ -22,6 +25,7 @@ __all__ = ["conv_spectral_norm"]
 _EPS = float(torch.finfo(torch.float64).eps)
 _DENSE_SIDE = 512  # below this smaller side an SVD of the dense matrix takes well under a second
 _DENSE_ENTRIES = 2**23
+_TAKES_RNG = "rng" in inspect.signature(eigsh).parameters  # SciPy >= 1.17: no fixed seed inside
 _STARTS = 3  # Lanczos runs from this many start vectors before the certificate gives up
 
 
@@ -96,14 +100,22 @@ def geometry_spectral_norm(
 
     Raises:
         NotImplementedError: If the geometry's padding is circular.
-        ValueError: If ``rtol`` is not in (0, 1), or a weight is NaN or infinite.
+        TypeError: If ``rtol`` or ``max_work`` is not a number.
+        ValueError: If ``rtol`` is not in (0, 1), ``max_work`` is negative or NaN, or a weight is
+            NaN or infinite.
     """
+    for name, number in (("rtol", rtol), ("max_work", max_work)):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TypeError(f"{name} must be a number, got {number!r}")
     if not 0 < rtol < 1:
         raise ValueError(f"rtol must be between 0 and 1, got {rtol!r}")
+    if not max_work >= 0:
+        raise ValueError(f"max_work must be at least 0, got {max_work!r}")
     if any(axis.circular for axis in geometry.axes):
         raise NotImplementedError("the spectral norm supports zero padding, not circular padding")
     kernel = weight.detach().double()
     check_finite(weight, kernel.sum())
+    kernel = kernel * (tap_meetings(geometry, kernel) > 0)  # the others are not in the matrix
     scale = float(kernel.abs().max())
     if scale == 0:
         return Bracket(0.0, 0.0, 0.0, 0, True)
@@ -115,7 +127,8 @@ def geometry_spectral_norm(
     else:
         found = operator.iterative_bracket(rtol, max_work)
     low, value, high = (scale * end for end in (found.lower, found.value, found.upper))
-    return Bracket(value, low, high, found.iterations, found.converged)
+    low, high = math.nextafter(low, 0.0), math.nextafter(high, math.inf)  # that product's rounding
+    return Bracket(value, low, high, found.iterations, found.converged and high < math.inf)
 
 
 class _Operator:
@@ -168,8 +181,6 @@ class _Operator:
         bounds = geometry_l2_bounds(
             self.kernel, self.geometry, groups=self.groups, symbol=affordable
         )
-        if bounds.frobenius == 0:  # every window lies in the padding
-            return Bracket(0.0, 0.0, 0.0, 0, True)
         upper = bounds.upper * (1 + 4 * _EPS * (self.kernel.numel() + 64))
         lower = bounds.lower * (1 - 4 * _EPS * (self.kernel.numel() + 64))
         plan = cheapest_plan(self.split, self.geometry)
@@ -203,14 +214,18 @@ class _Operator:
             return flat
 
         size = math.prod(shape)
-        first = np.random.default_rng(start).standard_normal(size)
-        try:
-            _, vectors = eigsh(
-                LinearOperator((size, size), matvec=gram, dtype=np.float64),
-                k=1, v0=first, tol=tolerance, which="LA", maxiter=300,
-            )  # fmt: skip
-        except ArpackNoConvergence as partial:
-            vectors = partial.eigenvectors
+        generator = np.random.default_rng(start)
+        first = generator.standard_normal(size)
+        options: dict[str, Any] = {"rng": generator} if _TAKES_RNG else {}
+        vectors = first[:, None]
+        if size > 1:  # else any vector is an eigenvector, and ARPACK refuses
+            try:
+                _, vectors = eigsh(
+                    LinearOperator((size, size), matvec=gram, dtype=np.float64),
+                    k=1, v0=first, tol=tolerance, which="LA", maxiter=300, **options,
+                )  # fmt: skip
+            except ArpackNoConvergence as partial:
+                vectors = partial.eigenvectors
         best = vectors[:, 0] if vectors.size else gram(first)
         image = torch.from_numpy(np.ascontiguousarray(best)).reshape(1, *shape).to(device)
         mapped = self.adjoint(image) if wide else self.apply(image)
