@@ -7,6 +7,7 @@ again, is here.
 from __future__ import annotations
 
 import os
+from collections import namedtuple
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sphinx.errors import ConfigError
 from sphinx.util.docutils import SphinxRole
 
 REPOSITORY_VARIABLE = "NBSRC_REPOSITORY_URL"
+TUPLE_FIELD = type(namedtuple("Pair", "first second").first)  # a private type of the interpreter
 LAUNCH_SERVICES = {
     "notebook_interface": "jupyterlab",
     "binderhub_url": "https://mybinder.org",
@@ -73,6 +75,27 @@ def drop_thebe(app: Sphinx) -> None:
             from_thebe = handler.__module__.startswith("sphinx_thebe")
             if from_thebe and handler.__name__ != "st_static_path":
                 app.disconnect(listener.id)
+
+
+def skip_tuple_fields(
+    _app: Sphinx, _what: str, _name: str, member: object, _skip: bool, _options: object
+) -> bool | None:
+    """Leave the fields of a named tuple out; its docstring describes them.
+
+    Python gives each the text "Alias for field number ...".
+
+    Args:
+        _app: The Sphinx application.
+        _what: Kind of the object that is documented.
+        _name: Name of the member.
+        member: The member.
+        _skip: What autodoc would do.
+        _options: Options of the directive.
+
+    Returns:
+        True to skip the member, None to leave the decision to autodoc.
+    """
+    return True if isinstance(member, TUPLE_FIELD) else None
 
 
 def drop_sourceless_modules(_app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -147,8 +170,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     Returns:
         The extension's metadata.
     """
+    app.setup_extension("sphinx.ext.autodoc")  # makes the event that skip_tuple_fields hears
     # Before the theme reads its options.
     app.connect("config-inited", configure_repository, priority=100)
+    app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("env-updated", drop_sourceless_modules)
     app.add_role("claim", ClaimRole())
     drop_thebe(app)
