@@ -79,9 +79,9 @@ def judge_axis(size: int, kernel: int, stride: int, padding: int) -> AxisVerdict
         size, kernel, stride, padding,
         assumption=kernel + max(1, least) * stride - padding <= size,
         assumption_nonnegative=kernel + least * stride - padding <= size,
-        covered=any(len(w) == kernel for w in windows),
+        covered=any(start >= 0 and start + kernel <= size for start in starts.tolist()),
         l1_exact=_maximal(printed) == _maximal(pixels),
-        linf_exact=any(len(w) == kernel for w in windows),
+        linf_exact=_maximal(windows) == {frozenset(range(kernel))},
         touched=any(pixels),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nbsrc.audits.layers import Layer, Shape
 from nbsrc.conv import conv_matrix
+from nbsrc.conv_baselines import circulant_spectral_norm
 
 __all__ = ["circular_matrix_of", "fourier_norm", "same_size_layers"]
 
@@ -74,5 +75,4 @@ def fourier_norm(layer: Layer) -> float:
     Returns:
         The value, the l2 norm of the layer with circular padding and stride 1.
     """
-    symbol = torch.fft.fft2(layer.weight, s=list(layer.shape.input_size))
-    return float(torch.linalg.svdvals(symbol.permute(2, 3, 0, 1)).max())
+    return float(circulant_spectral_norm(layer.weight, layer.shape.input_size))

@@ -17,6 +17,7 @@ from nbsrc.conv import conv_l2_bounds, conv_matrix, conv_spectral_norm
 __all__ = [
     "audit_bracket",
     "audit_l2_bounds",
+    "audit_l2_bounds_without_coverage",
     "audit_rank",
     "audit_reshaped_equality",
     "audit_reshaped_sandwich",
@@ -191,3 +192,24 @@ def l2_to_frobenius_of_ones(kernel: int) -> float:
     return math.sqrt(float(torch.linalg.eigvalsh(matrix @ matrix.mT).max())) / matrix_norm(
         matrix, "fro"
     )
+
+
+def audit_l2_bounds_without_coverage(layers: Iterable[Layer]) -> Finding:
+    """Test the wrong bound ``|M|_2 <= |K_resh|_2``, for a negative control.
+
+    Args:
+        layers: Layers to test.
+
+    Returns:
+        The finding.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            truth = matrix_norm(layer.matrix, 2)
+            groups = layer.shape.groups
+            split = layer.weight.reshape(groups, layer.weight.shape[0] // groups, -1)
+            value = max(matrix_norm(part, 2) for part in split)
+            yield (value - truth) / max(1.0, truth), layer.size, layer.description
+
+    return collect(cases(), tolerance=1e-10, family="random small layers")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from nbsrc.conv import conv_matrix
 
 __all__ = [
     "audit_affine",
+    "audit_drawn_matrix",
     "audit_matrix_is_the_layer",
     "audit_structure",
     "circular_matrix",
@@ -147,6 +149,47 @@ def audit_matrix_is_the_layer(layers: Iterable[Layer], seed: int, *, order: str 
             yield -float(error), layer.size, layer.description
 
     return collect(cases(), tolerance=1e-12, family="random layers and images")
+
+
+def audit_drawn_matrix(
+    rows: Sequence[Mapping[str, Any]],
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    seed: int,
+    *,
+    order: str = "C",
+) -> Finding:
+    """Test a drawn matrix (which tap stands where) against torch's layer on random kernels.
+
+    Args:
+        rows: The figure's data: ``stride``, ``padding``, ``row``, ``column`` and ``tap`` from 1.
+        size: Input size.
+        kernel: Kernel size.
+        seed: Seed of kernels and images.
+        order: ``"F"`` plants an error by numbering the taps column by column.
+
+    Returns:
+        The finding, tolerance 1e-12, one case per panel and image.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def cases() -> Iterator[Case]:
+        for stride, padding in sorted({(r["stride"], r["padding"]) for r in rows}):
+            panel = [r for r in rows if (r["stride"], r["padding"]) == (stride, padding)]
+            for _ in range(10):
+                weight = torch.randn(1, 1, *kernel, generator=generator, dtype=torch.float64)
+                image = torch.randn(1, 1, *size, generator=generator, dtype=torch.float64)
+                out = functional.conv2d(image, weight, stride=stride, padding=padding).flatten()
+                drawn = torch.zeros(len(out), image.numel(), dtype=torch.float64)
+                taps = (weight if order == "C" else weight.mT).flatten()
+                for r in panel:
+                    drawn[r["row"], r["column"]] = taps[r["tap"] - 1]
+                error = float((drawn @ image.flatten() - out).abs().max())
+                yield -error, (stride, padding), {"stride": stride, "padding": padding}
+
+    return collect(
+        cases(), tolerance=1e-12, family="the figure's panels, random kernels and images"
+    )
 
 
 def audit_affine(layers: Iterable[Layer], seed: int, *, bias: bool) -> Finding:

@@ -198,11 +198,26 @@ def maximal(sets: set[TapSet]) -> set[TapSet]:
     return {a for a in sets if not any(a < b for b in sets)}
 
 
-def audit_sets_are_products(layers: Iterable[Layer]) -> Finding:
-    """Test that every set of the paper's S is a product of a row set and a column set.
+def diagonal_family(layer: Layer) -> list[list[tuple[int, int]]]:
+    """Return a wrong family, for a negative control: one relation for both axes together.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        For every tap (a, b) the taps (c, d) with ``a + b = c + d`` modulo the vertical stride.
+    """
+    s = layer.shape
+    every = list(product(range(s.kernel_size[0]), range(s.kernel_size[1])))
+    return [[(c, d) for c, d in every if (a + b - c - d) % s.stride[0] == 0] for a, b in every]
+
+
+def audit_sets_are_products(layers: Iterable[Layer], family: Family = printed_family) -> Finding:
+    """Test that every set of the family is a product of a row set and a column set.
 
     Args:
         layers: Layers to test.
+        family: The set S.
 
     Returns:
         The finding.
@@ -211,7 +226,8 @@ def audit_sets_are_products(layers: Iterable[Layer]) -> Finding:
     def cases() -> Iterator[Case]:
         for layer in layers:
             extra = 0
-            for taps in printed_family(layer):
+            for tap_set in family(layer):
+                taps = list(tap_set)
                 rows, columns = {k for k, _ in taps}, {t for _, t in taps}
                 extra = max(extra, len(set(product(rows, columns)) ^ set(taps)))
             yield float(-extra), layer.size, layer.description
