@@ -62,7 +62,7 @@ def stable_vector_norm(values: Tensor) -> Tensor:
     """
     norm: Tensor = torch.linalg.vector_norm(values)
     limits = torch.finfo(values.dtype)
-    if math.sqrt(limits.tiny) / limits.eps < float(norm) < math.inf:
+    if math.sqrt(limits.tiny) / limits.eps < float(norm.detach()) < math.inf:
         return norm
     largest = values.detach().abs().max()
     if largest == 0 or not bool(torch.isfinite(largest)):
