@@ -33,8 +33,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds per kernel and method")
     parser.add_argument("--iterations", type=int, default=100, help="of power iteration, per call")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own)")
     options = parser.parse_args(argv)
-    results: dict[str, Any] = {"provenance": provenance(), "table1": []}
+    threads_before = torch.get_num_threads()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    try:
+        run(options)
+    finally:
+        torch.set_num_threads(threads_before)
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Time everything, print as it comes, write the results."""
+    results: dict[str, Any] = {
+        "provenance": provenance(),
+        "options": {
+            "evaluations": options.evaluations,
+            "budget_seconds": options.budget,
+            "power_iterations": options.iterations,
+        },
+        "table1": [],
+    }
     print(f"{results['provenance']['processor']}, {torch.get_num_threads()} threads, 32x32 images")
     print("milliseconds per call: median (quartiles, number of calls)")
     for kernel in TABLE1_KERNELS:
@@ -51,7 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(summary_lines(results)))
     write_json_atomic(options.output, results)
     print(f"written to {options.output}")
-    return 0
 
 
 def time_resnet(evaluations: int) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _ratios(medians: dict[str, float]) -> dict[str, float]:
     pairs = [(own, "limit") for own in ("l1", "linf", "fro")]
     pairs += [(other, own) for other in ("power_iteration", "fft_svd") for own in ("l1", "linf")]
     return {
-        f"{above}_to_{below}": medians[above] / medians[below]
+        f"{above}_to_{below}": float(f"{medians[above] / medians[below]:.4g}")
         for above, below in pairs
         if above in medians and below in medians
     }

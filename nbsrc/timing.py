@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -30,8 +31,8 @@ class Timing:
     repeats: int
 
     def as_dict(self) -> dict[str, float | int]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
+        """Return the fields as plain JSON values, rounded to a tenth of a microsecond."""
+        return {key: round(value, 7) for key, value in asdict(self).items()}
 
 
 def time_call(
@@ -68,9 +69,10 @@ def time_calls(
 ) -> dict[str, Timing]:
     """Time several functions in turns, so that a busy spell of the machine meets all of them.
 
-    Calls that only warm up caches are not counted. With a budget the timing stops early, after at
-    least one timed round, once another round would exceed it; ``Timing.repeats`` says how many
-    rounds there were.
+    Every round calls each function once, in an order of its own: memory that one call leaves to
+    the next would otherwise always help or hurt the same function. Calls that only warm up caches
+    are not counted. With a budget the timing stops early, after at least one timed round, once
+    another round would exceed it; ``Timing.repeats`` says how many rounds there were.
 
     Args:
         functions: What to time, by name; results are dropped.
@@ -95,10 +97,13 @@ def time_calls(
             function()
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     rounds: list[float] = []
+    shuffle = random.Random(0).shuffle
     while len(rounds) < repeats:
         if rounds and budget is not None and sum(rounds) + min(rounds) > budget:
             break
-        for name, function in functions.items():
+        order = list(functions.items())
+        shuffle(order)
+        for name, function in order:
             start = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - start)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from nbsrc.layer_norms import layer_norms
+from nbsrc.layer_trace import traced_calls
 
 
 class Untidy(nn.Module):
@@ -97,6 +98,13 @@ def test_the_picture_sees_what_a_plain_forward_changes() -> None:
     after = picture(model)
     changed = {key for key in before if str(before[key]) != str(after[key])}
     assert {"buffers", "versions", "cache", "last", "torch", "numpy", "python"} <= changed
+
+
+def test_a_trace_by_itself_takes_its_hooks_away() -> None:
+    model = nn.Sequential(nn.Linear(2, 3))
+    calls = traced_calls(model, (4, 2))
+    assert calls == {model: [((4, 2), (4, 3))], model[0]: [((4, 2), (4, 3))]}
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_an_old_weight_norm_keeps_its_differentiable_weight() -> None:

@@ -30,7 +30,7 @@ def test_a_row_holds_the_norms_of_the_dense_matrix(monkeypatch: pytest.MonkeyPat
     for name, ratio in row["ratios"].items():
         above, below = name.split("_to_")
         medians = [row["timings"][key]["median"] for key in (above, below)]
-        assert ratio == pytest.approx(medians[0] / medians[1])
+        assert ratio == pytest.approx(medians[0] / medians[1], rel=2e-2)
     assert len(row["ratios"]) == 7
 
 

@@ -42,6 +42,11 @@ def test_it_learns_and_repeats_exactly_whatever_the_global_state(data: ImageData
         torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
     )
     assert run(data, seed=1)[1] != history
+    without_dropout = [
+        train(digits_cnn(generator=seeded()), data, TrainingSettings(1), generator=seeded(seed))
+        for seed in (0, 1)
+    ]
+    assert without_dropout[0][1] != without_dropout[1][1]  # the order of the images
     assert [record.epoch for record in history] == [0, 1, 2]
     assert history[0].train_loss is None
     assert history[-1].test_accuracy > history[0].test_accuracy + 0.3
