@@ -176,6 +176,8 @@ def _reason(record: logging.LogRecord) -> str:
         Its reasons, the files of each shortened to the first few.
     """
     parts = [part for part in str(getattr(record, "reason", "")).split("; ") if part.strip()]
+    if any(part.startswith(_MISSING) for part in parts):
+        return _REASONS[_MISSING]  # whatever else changed, this alone decides
     return "; ".join(_short(part) for part in parts) or "asked for"
 
 
