@@ -33,7 +33,9 @@ RAW_MYST = {
     "name of a role": re.compile(r"\{(glue|prf|cite|ref|eq|numref|doc|claim|download|math)\b"),
     "display maths": re.compile(r"\$\$"),
     "inline maths": re.compile(r"(?<![\w$])\$[^$\n]{1,200}\$(?![\w$])"),
-    "TeX command": re.compile(r"\\(frac|[lr]Vert|operatorname|math[a-z]+|begin|sum|ell|le|ge)\b"),
+    "TeX command": re.compile(
+        r"\\(frac|[lr]Vert|operatorname|math[a-z]+|begin|sum|ell|le|ge)(?![a-z])"
+    ),
     "target": re.compile(r"^\([\w.-]+\)=\s*$", re.MULTILINE),
     "link": re.compile(r"\]\((?:[\w./-]+)?(?:\.md|\.ipynb|#)[^)]*\)"),
 }

@@ -137,6 +137,7 @@ def test_tracebacks_are_found(body):
         "$$ x",
         "the norm $x_1$ is",
         r"\frac{1}{2}",
+        r"see The \ell_2 norm",
         "(sec-x)=",
         "[the ledger](ledger.md)",
     ],
