@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["Bracket"]
@@ -45,5 +46,7 @@ class Bracket:
 
     @property
     def relative_width(self) -> float:
-        """The width ``(upper - lower) / upper``, 0 for the bracket [0, 0]."""
-        return 0.0 if self.upper == self.lower else (self.upper - self.lower) / self.upper
+        """The width ``(upper - lower) / upper``, 0 for [0, 0] and 1 without an upper bound."""
+        if self.upper == self.lower:
+            return 0.0
+        return 1.0 if self.upper == math.inf else (self.upper - self.lower) / self.upper

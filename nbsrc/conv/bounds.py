@@ -127,9 +127,9 @@ def geometry_l2_bounds(
     """
     kernel = weight.detach().double()
     check_finite(weight, kernel.sum())
+    norms = geometry_norms(kernel, geometry, (1, math.inf, "fro"), groups=groups)
     scale = float(kernel.abs().max()) or 1.0
     kernel = kernel / scale  # squares neither over- nor underflow
-    norms = geometry_norms(kernel, geometry, (1, math.inf, "fro"), groups=groups)
     squares = kernel.square()
     column = largest_sum(weight, per_input_channel(squares, groups), geometry, pixel_profiles)
     row = largest_sum(weight, per_output_channel(squares, geometry), geometry, window_profiles)
@@ -138,18 +138,19 @@ def geometry_l2_bounds(
     split = kernel.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:])
     coverage = math.prod(largest_coverage(axis) for axis in geometry.axes)
     taps = math.prod(int(window_profiles(axis).sum(axis=1).max()) for axis in geometry.axes)
-    bounds = L2Bounds(
-        column=math.sqrt(float(column)),
-        row=math.sqrt(float(row)),
+    return L2Bounds(
+        column=scale * math.sqrt(float(column)),
+        row=scale * math.sqrt(float(row)),
         mean=float(norms["fro"]) / math.sqrt(rank),
         product=math.sqrt(float(norms[1])) * math.sqrt(float(norms[math.inf])),
-        reshaped=math.sqrt(coverage) * _largest_spectral(split.flatten(2)),
-        reshaped_transposed=math.sqrt(taps) * _largest_spectral(split.transpose(1, 2).flatten(2)),
+        reshaped=scale * math.sqrt(coverage) * _largest_spectral(split.flatten(2)),
+        reshaped_transposed=scale
+        * math.sqrt(taps)
+        * _largest_spectral(split.transpose(1, 2).flatten(2)),
         frobenius=float(norms["fro"]),
-        theorem1=math.sqrt(outputs * float(squares.sum())),
-        symbol=_symbol_norm(split, geometry) if symbol else math.inf,
+        theorem1=scale * math.sqrt(outputs * float(squares.sum())),
+        symbol=scale * _symbol_norm(split, geometry) if symbol else math.inf,
     )
-    return L2Bounds(*(scale * value for value in bounds))
 
 
 def _largest_spectral(stack: Tensor) -> float:
