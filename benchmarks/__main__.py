@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds per kernel and method")
     parser.add_argument("--iterations", type=int, default=100, help="of power iteration, per call")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--remark", help="what a reader of the results should know")
     parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own)")
     options = parser.parse_args(argv)
     threads_before = torch.get_num_threads()
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
             "evaluations": options.evaluations,
             "budget_seconds": options.budget,
             "power_iterations": options.iterations,
+            "remark": options.remark,
         },
         "table1": [],
     }
