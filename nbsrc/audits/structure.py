@@ -35,8 +35,10 @@ def zero_padded_matrix(layer: Layer) -> Tensor:
     Returns:
         The matrix with its rows and columns unfolded.
     """
-    shape = layer.shape
-    return _unfold(layer.matrix, layer.weight, shape.input_size, layer)
+    s = layer.shape
+    image = torch.zeros(1, s.channels_in, *s.input_size, dtype=layer.weight.dtype)
+    out = functional.conv2d(image, layer.weight, None, s.stride, s.padding, s.dilation, s.groups)
+    return layer.matrix.reshape(*out.shape[1:], s.channels_in, *s.input_size)
 
 
 def circular_matrix(layer: Layer) -> Tensor:
@@ -48,23 +50,10 @@ def circular_matrix(layer: Layer) -> Tensor:
     Returns:
         The matrix as ``[d_out, h, w, d_in, h, w]``.
     """
-    size = layer.shape.input_size
+    size, channels = layer.shape.input_size, layer.shape.channels_in
     pads = [k // 2 for k in layer.shape.kernel_size]
     matrix = conv_matrix(layer.weight, size, padding=pads, padding_mode="circular")
-    return _unfold(matrix, layer.weight, size, layer)
-
-
-def _unfold(matrix: Tensor, weight: Tensor, size: tuple[int, int], layer: Layer) -> Tensor:
-    channels = layer.shape.channels_in
-    image = torch.zeros(1, channels, *size, dtype=weight.dtype)
-    rows = matrix.shape[0] // weight.shape[0]
-    out: tuple[int, ...] = size
-    if rows != size[0] * size[1]:
-        out = functional.conv2d(
-            image, weight, None, layer.shape.stride, layer.shape.padding, layer.shape.dilation,
-            layer.shape.groups,
-        ).shape[2:]  # fmt: skip
-    return matrix.reshape(weight.shape[0], *out, channels, *size)
+    return matrix.reshape(layer.shape.channels_out, *size, channels, *size)
 
 
 def is_doubly_block_toeplitz(matrix: Tensor) -> bool:
@@ -240,6 +229,7 @@ def additivity_error(call: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> 
     Returns:
         The error in the largest entry.
     """
-    scaled = (call(3 * x) - 3 * call(x)).abs().max()
-    summed = (call(x + y) - call(x) - call(y)).abs().max()
+    with torch.no_grad():
+        scaled = (call(3 * x) - 3 * call(x)).abs().max()
+        summed = (call(x + y) - call(x) - call(y)).abs().max()
     return float(torch.maximum(scaled, summed))

@@ -123,7 +123,7 @@ class Check:
             raise TypeError(f"{name} takes a Finding or keywords, not both: {sorted(values)}")
         if finding is not None and not isinstance(finding, Finding):
             raise TypeError(f"{name} takes a Finding, got {type(finding).__name__}")
-        result = Finding(**values) if finding is None else finding
+        result = Finding(**{"worst_slack": None, **values}) if finding is None else finding
         self._findings[name] = result.record()
 
     def __enter__(self) -> Self:
