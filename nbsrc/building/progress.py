@@ -21,6 +21,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 _EVERY = 20.0  # seconds between two signs of life of running jobs
 _SHOWN_FILES = 3
 _MISSING = "Missing output files"
+_PARAMETERS_PREFIX = "Union of exclusive params before and now across all output: "
 _REASONS = {
     _MISSING: "outputs missing",
     "Input files updated by another job": "made anew",
@@ -184,6 +185,7 @@ def _reason(record: logging.LogRecord) -> str:
 def _short(reason: str) -> str:
     kind, _, rest = re.sub(r"\s+", " ", reason).strip().partition(": ")
     words = _REASONS.get(kind, kind)
+    rest = rest.removeprefix(_PARAMETERS_PREFIX)
     files = rest.split(", ") if rest and kind != _MISSING else []
     shown = ", ".join(files[:_SHOWN_FILES])
     more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""

@@ -44,8 +44,10 @@ def test_a_job_is_shown_with_its_reason_and_counted_when_it_ends(handler):
         ("Updated input files: a, b, c, d, e", "changed: a, b, c and 2 more"),
         ("Code has changed since last execution", "its rule changed"),
         (
-            "Params have changed since last execution:\n  Union of all: 1; Updated input files: a",
-            "parameters changed: Union of all: 1; changed: a",
+            "Params have changed since last execution:\n"
+            "   Union of exclusive params before and now across all output:\n"
+            "       before: 0\n       now: 5; Updated input files: a",
+            "parameters changed: before: 0 now: 5; changed: a",
         ),
         ("Something nobody has seen: x", "Something nobody has seen: x"),
         ("", "asked for"),

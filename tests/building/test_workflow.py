@@ -123,11 +123,12 @@ def test_killing_the_typesetting_keeps_the_old_book(tiny_project):
 
 def test_a_warning_of_sphinx_fails_the_build_every_time(tiny_project):
     project = tiny_project
-    only_page(project, "# Welcome\n\n{ref}`nowhere`\n")
-    for _ in range(2):  # Sphinx itself would not repeat a warning about a page that it kept
+    only_page(project, "# Welcome\n\n{nonsense}`x`\n\n{ref}`nowhere`\n")
+    for _ in range(2):  # Sphinx itself would not repeat what it found while reading a kept page
         status, output = project.call("book")
         assert status == 1
-        assert "intro.md:3: WARNING: undefined label: 'nowhere'" in output
+        assert 'WARNING: Unknown interpreted text role "nonsense"' in output
+        assert "intro.md:5: WARNING: undefined label: 'nowhere'" in output
     assert not (project.root / "build/html").exists()
 
 
