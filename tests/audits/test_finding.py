@@ -1,0 +1,47 @@
+"""collect: the worst slack of all cases and the smallest violation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbsrc.audits.finding import collect
+
+
+def test_no_case_is_no_evidence() -> None:
+    found = collect([], tolerance=0, family="none")
+    assert not found.holds
+    assert found.trials == 0
+    assert found.worst_slack is None
+    assert found.counterexample is None
+
+
+@given(
+    st.lists(st.tuples(st.floats(-2, 2), st.tuples(st.integers(0, 3), st.integers(0, 3)))),
+    st.sampled_from([0.0, 0.5]),
+)
+def test_against_a_sort(cases: list[tuple[float, tuple[int, int]]], tolerance: float) -> None:
+    described = [(slack, size, n) for n, (slack, size) in enumerate(cases)]
+    found = collect(iter(described), tolerance=tolerance, family="f")
+    wrong = sorted((size, n) for slack, size, n in described if slack < -tolerance)
+    assert found.trials == len(cases)
+    assert found.holds == (bool(cases) and not wrong)
+    assert found.counterexample == (wrong[0][1] if wrong else None)
+    assert found.worst_slack == (min(s for s, _ in cases) if cases else None)
+    assert found.family == "f"
+
+
+def test_the_tolerance_is_a_slack_below_it() -> None:
+    assert collect([(-1e-9, (1,), "x")], tolerance=1e-9, family="f").holds
+    assert not collect([(-1.1e-9, (1,), "x")], tolerance=1e-9, family="f").holds
+    assert not collect([(-5e-324, (1,), "x")], tolerance=0, family="f").holds
+
+
+def test_nan_and_negative_tolerance() -> None:
+    with pytest.raises(ValueError, match="got NaN for case 7"):
+        collect([(0.0, (1,), "fine"), (math.nan, (1,), "case 7")], tolerance=0, family="f")
+    with pytest.raises(ValueError, match="tolerance must not be negative, got -1"):
+        collect([], tolerance=-1, family="f")

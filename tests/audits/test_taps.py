@@ -1,0 +1,141 @@
+"""Audits of Lemma 1: they hold on what is right and fail on planted errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+import torch
+
+from nbsrc.audits import taps
+from nbsrc.audits.layers import (
+    Layer,
+    Shape,
+    distinct_weights,
+    layers_under_assumption1,
+    random_layers,
+    smallest_layers,
+)
+from nbsrc.claims import Finding
+
+COUNT = 80
+
+
+def everything(layer: Layer) -> list[tuple[tuple[int, int], ...]]:
+    k1, k2 = layer.shape.kernel_size
+    return [tuple(product(range(k1), range(k2)))]
+
+
+def smallest_violation(audit: Callable[[list[Layer]], Finding], layers: list[Layer]) -> None:
+    """The counterexample is the least violating layer, found by auditing layers one by one."""
+    found = audit(layers)
+    assert not found.holds
+    assert found.worst_slack < 0
+    wrong = [x for x in layers if not audit([x]).holds]
+    least = min(wrong, key=lambda x: x.size)
+    described = {k: found.counterexample[k] for k in least.description}
+    assert described == least.description
+    assert found.trials == len(layers)
+
+
+def test_column_taps_of_a_layer_worked_out_by_hand() -> None:
+    """Three pixels, two taps, stride 2, padding 1: taps {1}, {0}, {1}; the same in channel two."""
+    shape = Shape(2, 1, (3, 1), (2, 1), (2, 1), (1, 0))
+    first, second = taps.column_taps(Layer(shape, distinct_weights(shape)))
+    assert first == second == [{(1, 0)}, {(0, 0)}, {(1, 0)}]
+
+
+def test_cover() -> None:
+    good = list(layers_under_assumption1(COUNT, 0))
+    assert taps.audit_cover(good).holds
+    assert taps.audit_cover(good, everything).holds
+    assert taps.audit_cover(list(random_layers(COUNT, 1))).holds  # cover needs no assumption
+
+    def halved(layer: Layer) -> list[tuple[tuple[int, int], ...]]:
+        return [a[: max(1, len(a) // 2)] for a in taps.printed_family(layer)]
+
+    smallest_violation(lambda x: taps.audit_cover(x, halved), good)
+    assert not taps.audit_cover(good, lambda _: []).holds
+
+
+def test_attain() -> None:
+    good = list(layers_under_assumption1(COUNT, 0))
+    assert taps.audit_attain(good).holds
+    smallest_violation(lambda x: taps.audit_attain(x, everything), good)
+    smallest_violation(taps.audit_attain, list(random_layers(COUNT, 1)))
+
+
+def test_attain_by_values() -> None:
+    """Zeros in the kernel are wanted by the printed set and never in nz(M)."""
+    shape = Shape(1, 1, (3, 3), (2, 2))
+    dense = Layer(shape, distinct_weights(shape))
+    zero = Layer(shape, torch.tensor([[[[1.0, 0.0], [2.0, 3.0]]]], dtype=torch.float64))
+    assert dense.assumption1
+    assert taps.audit_attain_by_values([dense]).holds
+    found = taps.audit_attain_by_values([dense, zero])
+    assert not found.holds
+    assert found.counterexample["weight"] == [1.0, 0.0, 2.0, 3.0]
+
+
+def test_channel_index() -> None:
+    layers = list(random_layers(COUNT, 0))
+    assert taps.audit_channel_index(layers, lambda n, area: -(-n // area)).holds
+    found = taps.audit_channel_index(layers, lambda n, area: n // area)  # as printed
+    assert not found.holds
+    assert found.counterexample["n"] == 1
+    late = taps.audit_channel_index(layers, lambda n, area: 1 if n <= area else n // area)
+    assert not late.holds
+    assert not taps.audit_channel_index(layers, lambda n, area: -(-n // area) + 1).holds
+
+
+def test_tap_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = list(random_layers(COUNT, 0, max_dilation=3, max_groups=2))
+    assert taps.audit_tap_classes(layers).holds
+    true = taps.tap_classes
+    monkeypatch.setattr(taps, "tap_classes", lambda h, k, **o: true(h, k, **{**o, "dilation": 1}))
+    smallest_violation(taps.audit_tap_classes, layers)
+    monkeypatch.setattr(taps, "tap_classes", lambda h, k, **o: true(h, k, **o)[:-1])
+    smallest_violation(taps.audit_tap_classes, layers)
+
+
+def test_sets_are_products() -> None:
+    layers = list(random_layers(COUNT, 0))
+    assert taps.audit_sets_are_products(layers).holds
+    assert taps.audit_sets_are_products(layers, everything).holds
+    smallest_violation(
+        lambda x: taps.audit_sets_are_products(x, lambda _: [((0, 0), (1, 1))]), layers
+    )
+
+
+def test_proof_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof goes through under Assumption 1, fails without it, and fails for a wrong set."""
+    good = list(layers_under_assumption1(COUNT, 0))
+    assert taps.audit_proof_positions(good).holds
+    smallest_violation(taps.audit_proof_positions, list(smallest_layers(8)))
+    strided = [x for x in good if x.shape.stride[0] > 1 and x.shape.kernel_size[0] > 1]
+    monkeypatch.setattr(taps, "printed_family", everything)
+    smallest_violation(taps.audit_proof_positions, strided)
+
+
+def by_columns(index: int, k1: int, _: int) -> tuple[int, int]:
+    return index % k1, index // k1
+
+
+def by_rows(index: int, _: int, k2: int) -> tuple[int, int]:
+    return divmod(index, k2)
+
+
+def test_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = list(random_layers(COUNT, 0))
+    assert taps.audit_partition(layers, by_columns).holds
+    smallest_violation(lambda x: taps.audit_partition(x, by_rows), layers)
+    true = taps.appendix_partition
+    monkeypatch.setattr(taps, "appendix_partition", lambda *a: true(*a)[1:])
+    smallest_violation(lambda x: taps.audit_partition(x, by_columns), layers)
+
+
+def test_maximal() -> None:
+    one, two = frozenset({(0, 0)}), frozenset({(0, 0), (1, 1)})
+    assert taps.maximal({one, two, frozenset({(2, 2)})}) == {two, frozenset({(2, 2)})}
+    assert taps.maximal({frozenset()}) == {frozenset()}
