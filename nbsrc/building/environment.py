@@ -18,6 +18,7 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 EXTRAS = "book,attacks,test"
 KERNEL = "nbsrc"
@@ -54,9 +55,11 @@ def ensure(root: Path) -> bool:
         if fresh:
             venv.create(root / ".venv", with_pip=True, clear=True)
         _install(root)
-        record = {"state": wanted, "fresh": fresh, "seconds": round(time.monotonic() - start, 1)}
+        seconds = round(time.monotonic() - start, 1)
+        # what an installation from nothing took is kept; an update says nothing about it
+        record = {"state": wanted, "seconds": seconds if fresh else known.get("seconds")}
         _write(stamp, json.dumps(record, indent=1, sort_keys=True) + "\n")
-        _LOG.info("installed in %.0f s", record["seconds"])
+        _LOG.info("installed in %.0f s", seconds)
     return True
 
 
@@ -76,7 +79,7 @@ def wanted_state(root: Path) -> dict[str, str]:
     return {"python": sys.version.split()[0], "root": str(root), **files}
 
 
-def read_stamp(stamp: Path) -> dict[str, dict[str, str]]:
+def read_stamp(stamp: Path) -> dict[str, Any]:
     """Read what the environment was last brought to.
 
     Args:

@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -47,6 +47,7 @@ class _Job:
 class LogHandler(LogHandlerBase):
     """Writes a line when a job starts, every 20 seconds, and when it ends."""
 
+    finished: ClassVar[list[str]] = []  # Snakemake makes the handler, we read this afterwards
     stream: TextIO | None = None
     logs: Path = Path("build/logs")
 
@@ -94,6 +95,7 @@ class LogHandler(LogHandlerBase):
         job = self.jobs.pop(record.job_id, None)  # type: ignore[attr-defined]
         if job is not None and job.name != "all":
             self.done += 1
+            self.finished.append(job.name)
             self._write(f"[{self.done}/{self.total}] {job.name}: {_took(job)}")
 
     def _failed(self, record: logging.LogRecord) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from nbsrc.building.book import recover_book
 from nbsrc.building.layout import Layout
 from nbsrc.building.processes import exclusive, name_build
+from nbsrc.building.times import record_time, sort_of_build
 
 _LOG = logging.getLogger(__name__)
 _KEPT_LOGS = 20
@@ -60,9 +61,13 @@ def build(
             *further,
             *(["--", *targets] if targets else []),
         ]  # fmt: skip
-        success = _snakemake(arguments)
-    _LOG.info("%s in %.1f s", "up to date" if success else "FAILED", time.monotonic() - start)
-    return success
+        fresh = not (layout.build / "finished").exists()
+        finished = _snakemake(arguments)
+    seconds = time.monotonic() - start
+    if finished is not None and not targets:
+        record_time(layout.root, sort_of_build(finished, fresh=fresh), seconds)
+    _LOG.info("%s in %.1f s", "FAILED" if finished is None else "up to date", seconds)
+    return finished is not None
 
 
 def prepare(layout: Layout) -> None:
@@ -123,18 +128,28 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _snakemake(arguments: list[str]) -> bool:
+def _snakemake(arguments: list[str]) -> list[str] | None:
+    """Run Snakemake in this process, with progress lines of our own.
+
+    Args:
+        arguments: Its command line.
+
+    Returns:
+        Names of the jobs that finished, or None when one failed.
+    """
     from snakemake import cli
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
     from nbsrc.building import progress
 
     LoggerPluginRegistry().register_plugin("nbsrc", progress)
+    progress.LogHandler.finished.clear()
     try:
         cli.main(arguments)
     except SystemExit as end:
-        return not end.code
-    return True
+        if end.code:
+            return None
+    return list(progress.LogHandler.finished)
 
 
 def _available_cores() -> int:

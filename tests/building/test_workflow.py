@@ -51,6 +51,7 @@ def test_a_build_runs_what_changed_and_says_why(tiny_project):
     assert "[5/5] book" in output
     assert (project.root / "build/html/index.html").is_file()
     assert "0\n" in output_blocks(project, "01_one")
+    assert json.loads(project.read("build/times.json"))["fresh_build_s"] > 1
 
     (project.root / "notebooks/01_one.ipynb").touch()
     assert "notebook" not in build(project, LEDGER)
