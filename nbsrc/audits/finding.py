@@ -7,7 +7,7 @@ from typing import Any
 
 from nbsrc.claims import Finding
 
-__all__ = ["Case", "collect"]
+__all__ = ["Case", "brief", "collect"]
 
 Case = tuple[float, tuple[int, ...], Any]  # slack, size of the case, description
 
@@ -53,3 +53,33 @@ def collect(cases: Iterable[Case], *, tolerance: float, family: str) -> Finding:
         counterexample=None if smallest is None else smallest[1],
         family=family,
     )
+
+
+def brief(finding: Finding) -> str:
+    """Return a finding's smallest counterexample as a short text.
+
+    Args:
+        finding: The finding.
+
+    Returns:
+        The counterexample's entries with their names, numbers to four digits; ``"none"`` if there
+        is none.
+
+    Example:
+        >>> brief(Finding(False, -1.0, 3, counterexample={"h": 2, "norm": 1.23456}))
+        'h 2, norm 1.235'
+    """
+
+    def show(value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:.4g}"
+        if isinstance(value, list):
+            return "[" + ", ".join(show(entry) for entry in value) + "]"
+        return str(value)
+
+    example = finding.counterexample
+    if example is None:
+        return "none"
+    if not isinstance(example, dict):
+        return show(example)
+    return ", ".join(f"{name} {show(value)}" for name, value in example.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -71,9 +71,22 @@ class Layer:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The layer in plain values, for a counterexample."""
-        shape = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.shape).items()}
-        return {**shape, "weight": self.weight.flatten().round(decimals=3).tolist()[:16]}
+        """The layer in plain values, for a counterexample; defaults are left out."""
+        s = self.shape
+        pairs = {
+            "input": s.input_size, "kernel": s.kernel_size, "stride": s.stride,
+            "padding": s.padding, "dilation": s.dilation,
+        }  # fmt: skip
+        usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+        shown: dict[str, Any] = {
+            name: f"{a}x{b}" for name, (a, b) in pairs.items() if usual.get(name) != (a, b)
+        }
+        if (s.channels_in, s.channels_out) != (1, 1):
+            shown["channels"] = f"{s.channels_in} to {s.channels_out}"
+        if s.groups > 1:
+            shown["groups"] = s.groups
+        weight = self.weight.flatten().round(decimals=3).tolist()
+        return {**shown, "weight": weight if len(weight) <= 12 else f"{len(weight)} numbers"}
 
 
 def _one_entry(like: Tensor, generator: torch.Generator) -> Tensor:
