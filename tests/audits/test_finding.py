@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbsrc.audits.finding import collect
+from nbsrc.audits.finding import brief, collect
+from nbsrc.claims import Finding
 
 
 def test_no_case_is_no_evidence() -> None:
@@ -45,3 +46,12 @@ def test_nan_and_negative_tolerance() -> None:
         collect([(0.0, (1,), "fine"), (math.nan, (1,), "case 7")], tolerance=0, family="f")
     with pytest.raises(ValueError, match="tolerance must not be negative, got -1"):
         collect([], tolerance=-1, family="f")
+
+
+def test_brief() -> None:
+    assert brief(Finding(True, 0.0, 1)) == "none"
+    assert brief(Finding(False, -1.0, 1, counterexample="a case")) == "a case"
+    example = {"n": 3, "weight": [1.0, -0.33333], "of": "2x1"}
+    assert (
+        brief(Finding(False, -1.0, 1, counterexample=example)) == "n 3, weight [1, -0.3333], of 2x1"
+    )

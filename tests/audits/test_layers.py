@@ -102,14 +102,20 @@ def test_the_matrix_is_torchs_layer() -> None:
         assert torch.allclose(layer.matrix @ image.flatten(), out, rtol=1e-12, atol=1e-12)
 
 
-def test_description_is_plain_and_complete() -> None:
+def test_description_is_plain_and_leaves_out_defaults() -> None:
     shape = Shape(2, 1, (3, 4), (1, 2), stride=(2, 1), padding=(0, 1))
     layer = Layer(shape, distinct_weights(shape))
     assert layer.description == {
-        "channels_in": 2, "channels_out": 1, "input_size": [3, 4], "kernel_size": [1, 2],
-        "stride": [2, 1], "padding": [0, 1], "dilation": [1, 1], "groups": 1,
+        "input": "3x4", "kernel": "1x2", "stride": "2x1", "padding": "0x1", "channels": "2 to 1",
         "weight": [1.0, 2.0, 3.0, 4.0],
     }  # fmt: skip
+    plain = Shape(1, 1, (5, 5), (4, 4), dilation=(1, 1), groups=1)
+    assert Layer(plain, distinct_weights(plain)).description == {
+        "input": "5x5", "kernel": "4x4", "weight": "16 numbers",
+    }  # fmt: skip
+    grouped = Shape(2, 2, (5, 5), (1, 1), dilation=(1, 3), groups=2)
+    shown = Layer(grouped, distinct_weights(grouped)).description
+    assert (shown["groups"], shown["dilation"]) == (2, "1x3")
 
 
 @pytest.mark.parametrize("name", ["input_size", "kernel_size", "stride", "padding", "dilation"])

@@ -95,7 +95,7 @@ def test_upper_bound() -> None:
     )
     assert not found.holds
     assert found.worst_slack == pytest.approx(-0.01)
-    assert found.counterexample["input_size"] == [3, 3]
+    assert found.counterexample["input"] == "3x3"
     assert not norms.audit_upper_bound(layers, lambda _: 0.0, 2, 1e-10).holds
     assert norms.audit_upper_bound(layers, lambda _: 1e6, 2, 1e-10).holds
 

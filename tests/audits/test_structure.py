@@ -53,7 +53,7 @@ def test_audit_structure() -> None:
     assert structure.audit_structure(layers, build, structure.is_doubly_block_toeplitz, "f").holds
     found = structure.audit_structure(layers, build, structure.is_doubly_block_circulant, "f")
     assert not found.holds
-    assert found.counterexample["input_size"] == [3, 3]
+    assert found.counterexample["input"] == "3x3"
     assert found.trials == 3
 
 

@@ -347,3 +347,11 @@ def test_orders_may_be_given_as_floats() -> None:
     geometry = Geometry.for_conv(8, 3)
     found = geometry_norms(torch.ones(1, 1, 3, 3), geometry, (1.0, float("inf")))
     assert {1: 9.0, math.inf: 9.0} == {k: float(v) for k, v in found.items()}
+
+
+def test_gradient_counts_repeated_meetings_on_a_circle() -> None:
+    """Three pixels padded by three on both sides: the tap meets each pixel three times."""
+    weight = torch.ones(1, 1, 1, 1, requires_grad=True)
+    norm = conv_norm(weight, (3, 1), ord=1, padding=(3, 0), padding_mode="circular")
+    norm.backward()
+    assert float(norm.detach()) == float(weight.grad) == 3
