@@ -53,7 +53,9 @@ def conv_norm(
     extend Theorem 1 of Liang & Huang (2021) to every geometry; the third is its Remark 1.
 
     Differentiable. Where the maximum is attained more than once, the gradient is that of the first
-    maximiser, and 0 at zero weights: one of the subgradients, with entries in {-1, 0, 1}.
+    maximiser, and 0 at zero weights: one of the subgradients. For l1 and linf its entries are in
+    {-1, 0, 1}; only circular padding of several turns, where one tap meets a pixel from several
+    outputs, gives larger integers.
 
     Args:
         weight: ``[d_out, d_in/groups, k1, k2]``; half precision is accumulated in float32.
