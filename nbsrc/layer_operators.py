@@ -50,6 +50,12 @@ class Measurement:
 def order_of(value: object) -> float | str:
     """Return a norm's order as 1, 2, ``math.inf`` or ``"fro"``.
 
+    Args:
+        value: The order to check.
+
+    Returns:
+        The order.
+
     Raises:
         ValueError: If ``value`` is none of them.
     """

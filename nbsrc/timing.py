@@ -31,7 +31,11 @@ class Timing:
     repeats: int
 
     def as_dict(self) -> dict[str, float | int]:
-        """Return the fields as plain JSON values, rounded to a tenth of a microsecond."""
+        """Return the fields as plain JSON values, rounded to a tenth of a microsecond.
+
+        Returns:
+            Field name and value.
+        """
         return {key: round(value, 7) for key, value in asdict(self).items()}
 
 

@@ -113,7 +113,7 @@ def printed_norm(state: BatchNormState) -> float:
     Returns:
         The value; ``inf`` where sigma is 0 and gamma is positive.
     """
-    return float((state.gamma / state.variance.sqrt()).nan_to_num(0.0).max())
+    return float((state.gamma / state.variance.sqrt()).nan_to_num(0.0, posinf=math.inf).max())
 
 
 def corrected_norm(state: BatchNormState) -> float:

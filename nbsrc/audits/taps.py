@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +11,12 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.layers import Layer, distinct_weights
 from nbsrc.claims import Finding
-from nbsrc.conv import appendix_partition, conv_matrix, lemma1_tap_classes, tap_classes
+from nbsrc.conv import conv_matrix, lemma1_tap_classes, tap_classes
 
 __all__ = [
     "audit_attain",
     "audit_channel_index",
     "audit_cover",
-    "audit_partition",
-    "audit_proof_positions",
     "audit_sets_are_products",
     "audit_tap_classes",
     "column_taps",
@@ -30,7 +27,14 @@ Family = Callable[[Layer], Iterable[Iterable[tuple[int, int]]]]
 
 
 def printed_family(layer: Layer) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return the paper's set S of a layer."""
+    """Return the paper's set S of a layer.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        The sets of Lemma 1.
+    """
     shape = layer.shape
     return lemma1_tap_classes(shape.input_size, shape.kernel_size, **layer.paper_options)
 
@@ -194,7 +198,14 @@ def audit_tap_classes(layers: Iterable[Layer]) -> Finding:
 
 
 def maximal(sets: set[TapSet]) -> set[TapSet]:
-    """Return the sets that no other set of the family strictly contains."""
+    """Return the sets that no other set of the family strictly contains.
+
+    Args:
+        sets: The family.
+
+    Returns:
+        Its maximal sets.
+    """
     return {a for a in sets if not any(a < b for b in sets)}
 
 
@@ -233,67 +244,3 @@ def audit_sets_are_products(layers: Iterable[Layer], family: Family = printed_fa
             yield float(-extra), layer.size, layer.description
 
     return collect(cases(), tolerance=0, family="random small layers, all sets of S")
-
-
-def audit_proof_positions(layers: Iterable[Layer]) -> Finding:
-    """Test every inequality of Lemma 1's proof on every set of S, and the pixel that it picks.
-
-    With c, r, a_max, a_min and a_mid as in Appendix A.1: the three kernel positions are multiples
-    of the stride between 0 and r*s, the pixel under tap a_mid at position c*s lies on the image,
-    and every tap of the set meets that pixel at a legitimate position.
-
-    Args:
-        layers: Layers to test.
-
-    Returns:
-        The finding; the slack is minus the number of broken inequalities.
-    """
-
-    def broken(layer: Layer, taps: Iterable[tuple[int, int]]) -> int:
-        shape, count = layer.shape, 0
-        for axis, values in enumerate(zip(*taps, strict=True)):
-            h, k = shape.input_size[axis], shape.kernel_size[axis]
-            s, p = shape.stride[axis], shape.padding[axis]
-            low, high = min(values), max(values)
-            c, r = max(1, -(-p // s)), (h + 2 * p - k) // s
-            mid = max(low, high - c * s)
-            positions = (c * s, c * s - high + mid, c * s + mid - low)
-            count += sum(q % s != 0 or not 0 <= q <= r * s for q in positions)
-            count += mid not in values
-            pixel = c * s + mid - p
-            count += not 0 <= pixel < h
-            meets = [(pixel + p - t) % s == 0 and 0 <= pixel + p - t <= r * s for t in values]
-            count += meets.count(False)
-        return count
-
-    def cases() -> Iterator[Case]:
-        for layer in layers:
-            worst = max(broken(layer, taps) for taps in printed_family(layer))
-            yield float(-worst), layer.size, layer.description
-
-    return collect(cases(), tolerance=0, family="random small layers, all sets of S")
-
-
-def audit_partition(
-    layers: Iterable[Layer], decode: Callable[[int, int, int], tuple[int, int]]
-) -> Finding:
-    """Test Appendix C's ``partition`` against the maximal sets of Lemma 1's S.
-
-    Args:
-        layers: Layers to test.
-        decode: Maps ``(index, k1, k2)`` to the tap ``(row, column)`` it stands for.
-
-    Returns:
-        The finding; the slack counts the sets in one family only, negated.
-    """
-
-    def cases() -> Iterator[Case]:
-        for layer in layers:
-            s = layer.shape
-            printed = appendix_partition(*s.input_size, s.kernel_size, s.stride, s.padding)
-            found = {frozenset(decode(i, *s.kernel_size) for i in taps) for taps in printed}
-            true = maximal({frozenset(a) for a in printed_family(layer)})
-            description: dict[str, Any] = {**layer.description, "printed": printed}
-            yield float(-len(found ^ true)), layer.size, description
-
-    return collect(cases(), tolerance=0, family="random small layers, maximal sets of S")

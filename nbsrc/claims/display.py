@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -80,10 +81,17 @@ class ChapterTable:
         )
         body = "".join(_table_line(row) for row in self.rows)
         return (
+            '<details class="nb-chapter-claims"><summary><strong>'
+            f"{len(self.rows)} claims</strong>: {escape(self._counts())}. Show them all.</summary>"
             '<div class="nb-chapter tex2jax_process mathjax_process" style="overflow-x:auto" '
             'tabindex="0" role="region" aria-label="The claims of this chapter">'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
         )
+
+    def _counts(self) -> str:
+        """The number of claims per verdict in words, the most frequent verdict first."""
+        counts = Counter(row.verdict_words for row in self.rows)
+        return ", ".join(f"{number} {words}" for words, number in counts.most_common())
 
 
 def chapter_table(notebook: str, folder: Path | None = None) -> ChapterTable:

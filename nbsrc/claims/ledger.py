@@ -42,7 +42,14 @@ class Ledger:
     problems: tuple[str, ...]
 
     def of_paper(self, paper: Paper) -> list[Entry]:
-        """Return the entries of one paper."""
+        """Return the entries of one paper.
+
+        Args:
+            paper: The paper.
+
+        Returns:
+            Its entries, in the order of its rows.
+        """
         return [self.entries[row.id] for row in paper.rows]
 
     def counts(self, paper: Paper) -> dict[str, int]:
@@ -67,7 +74,11 @@ class Ledger:
         return {verdict: sum(count[verdict] for count in counts) for verdict in VERDICTS}
 
     def as_json(self) -> dict[str, Any]:
-        """Return what ``build/ledger.json`` holds: all rows with evidence, and the counts."""
+        """Return what ``build/ledger.json`` holds.
+
+        Returns:
+            All rows with evidence, and the counts.
+        """
         counts: dict[str, Any] = {paper.letter: self.counts(paper) for paper in self.papers}
         counts["all"] = self.total()
         return {
@@ -145,5 +156,12 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def check_link(row: Row) -> str:
-    """Return the address of a row's check, relative to the book's top folder."""
+    """Return the address of a row's check.
+
+    Args:
+        row: The row.
+
+    Returns:
+        The address relative to the book's top folder.
+    """
     return f"notebooks/{row.notebook}.html#{row.anchor}"

@@ -97,7 +97,11 @@ class Paper:
 
 
 def claims_folder() -> Path:
-    """Return the folder of the claims files of this checkout."""
+    """Return where the claims files of this checkout lie.
+
+    Returns:
+        The folder.
+    """
     return project_root() / "claims"
 
 

@@ -123,3 +123,53 @@ def check_finite(weight: Tensor, evidence: Tensor) -> None:
     if len(bad):  # else: finite entries whose sum overflows, and inf is the honest answer
         where = tuple(int(i) for i in bad[0])
         raise ValueError(f"weight must be finite, got {weight[where].item()} at index {where}")
+
+
+def check_padding_mode(padding_mode: object) -> None:
+    """Refuse padding modes for which the norms here are not exact.
+
+    Args:
+        padding_mode: The mode to check.
+
+    Raises:
+        NotImplementedError: If the mode is ``"reflect"`` or ``"replicate"``.
+        ValueError: If the mode is none of torch's.
+    """
+    if padding_mode in ("reflect", "replicate"):
+        raise NotImplementedError(
+            f"padding_mode {padding_mode!r} makes several taps of one output meet the same pixel, "
+            "so they add up before the absolute value is taken; supported are 'zeros' and "
+            "'circular'; use the matrix norm of conv_matrix"
+        )
+    if padding_mode not in ("zeros", "circular"):
+        raise ValueError(f"padding_mode must be 'zeros' or 'circular', got {padding_mode!r}")
+
+
+def padding_pairs(
+    padding: Padding, kernels: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Return the padding before and after each axis, torch's ``"same"`` included.
+
+    Args:
+        padding: Pixels of padding, ``"same"`` or ``"valid"``.
+        kernels: Kernel size per axis.
+        strides: Stride per axis.
+        dilations: Dilation per axis.
+
+    Returns:
+        The two paddings of every axis.
+
+    Raises:
+        TypeError: If ``padding`` holds something else than integers.
+        ValueError: If ``padding`` is another word, out of range, or ``"same"`` with a stride.
+    """
+    if not isinstance(padding, str):
+        return tuple((p, p) for p in as_ints("padding", padding, len(kernels), 0))
+    if padding == "valid":
+        return ((0, 0),) * len(kernels)
+    if padding != "same":
+        raise ValueError(f"padding must be integers >= 0, 'same' or 'valid', got {padding!r}")
+    if max(strides) > 1:
+        raise ValueError(f"padding 'same' needs stride 1, as in torch, got stride {strides}")
+    totals = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)

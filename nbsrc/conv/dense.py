@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nbsrc.conv._arguments import IntOrSeq, Padding, as_ints, check_weight
-from nbsrc.conv.geometry import Geometry, padding_pairs
+from nbsrc.conv._arguments import IntOrSeq, Padding, as_ints, check_weight, padding_pairs
+from nbsrc.conv.geometry import Geometry
 
 __all__ = ["conv_matrix", "conv_transpose_matrix"]
 

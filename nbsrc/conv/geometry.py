@@ -8,7 +8,13 @@ from itertools import product
 
 import numpy as np
 
-from nbsrc.conv._arguments import IntOrSeq, Padding, as_ints
+from nbsrc.conv._arguments import (
+    IntOrSeq,
+    Padding,
+    as_ints,
+    check_padding_mode,
+    padding_pairs,
+)
 from nbsrc.conv.axis import Axis, pixel_profiles
 
 __all__ = ["Geometry", "tap_classes"]
@@ -170,39 +176,6 @@ def _conv_geometry(
     return Geometry(tuple(axes))
 
 
-def check_padding_mode(padding_mode: object) -> None:
-    """Refuse padding modes for which the norms here are not exact.
-
-    Raises:
-        NotImplementedError: If the mode is ``"reflect"`` or ``"replicate"``.
-        ValueError: If the mode is none of torch's.
-    """
-    if padding_mode in ("reflect", "replicate"):
-        raise NotImplementedError(
-            f"padding_mode {padding_mode!r} makes several taps of one output meet the same pixel, "
-            "so they add up before the absolute value is taken; supported are 'zeros' and "
-            "'circular'; use the matrix norm of conv_matrix"
-        )
-    if padding_mode not in ("zeros", "circular"):
-        raise ValueError(f"padding_mode must be 'zeros' or 'circular', got {padding_mode!r}")
-
-
-def padding_pairs(
-    padding: Padding, kernels: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
-    """Return the padding before and after each axis, torch's ``"same"`` included."""
-    if not isinstance(padding, str):
-        return tuple((p, p) for p in as_ints("padding", padding, len(kernels), 0))
-    if padding == "valid":
-        return ((0, 0),) * len(kernels)
-    if padding != "same":
-        raise ValueError(f"padding must be integers >= 0, 'same' or 'valid', got {padding!r}")
-    if max(strides) > 1:
-        raise ValueError(f"padding 'same' needs stride 1, as in torch, got stride {strides}")
-    totals = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
-    return tuple((total // 2, total - total // 2) for total in totals)
-
-
 def tap_classes(
     input_size: IntOrSeq,
     kernel_size: IntOrSeq,
@@ -251,7 +224,14 @@ def tap_classes(
 
 @lru_cache(maxsize=1024)
 def geometry_tap_classes(geometry: Geometry) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return the tap classes of a two-dimensional geometry (cached per geometry)."""
+    """Return the tap classes of a two-dimensional geometry (cached per geometry).
+
+    Args:
+        geometry: The geometry.
+
+    Returns:
+        The classes, as :func:`tap_classes` gives them.
+    """
     per_axis = [
         [tuple(int(t) for t in np.nonzero(row)[0]) for row in pixel_profiles(axis)]
         for axis in geometry.axes
