@@ -6,17 +6,18 @@ are so on each axis. A grid of axes therefore settles the question for all layer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import torch
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
-from nbsrc.conv import tap_classes
+from nbsrc.conv import conv_matrix, lemma1_tap_classes, tap_classes, theorem1_norms
 
-__all__ = ["AxisVerdict", "audit_axes", "axis_grid", "judge_axis"]
+__all__ = ["AxisVerdict", "audit_axes", "audit_flags_by_norms", "axis_grid", "judge_axis"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,41 @@ def audit_axes(
             yield 0.0 if claim(axis) else -1.0, (sum(numbers), *numbers), example
 
     return collect(cases(), tolerance=0, family=family)
+
+
+def audit_flags_by_norms(grid: list[AxisVerdict]) -> Finding:
+    """Test both flags of the map against norms of dense matrices.
+
+    A formula is exact for every kernel if and only if it is so for the kernels that are 1 on one
+    set and 0 elsewhere: the sets of S for (1), all taps for (2).
+
+    Args:
+        grid: Verdicts from :func:`axis_grid`.
+
+    Returns:
+        The finding.
+    """
+
+    def exact(axis: AxisVerdict, taps: Sequence[int]) -> tuple[bool, bool]:
+        weight = torch.zeros(1, 1, axis.kernel, 1, dtype=torch.float64)
+        weight[0, 0, list(taps)] = 1
+        size, options = (axis.size, 1), {"stride": (axis.stride, 1), "padding": (axis.padding, 0)}
+        matrix = conv_matrix(weight, size, stride=(axis.stride, 1), padding=(axis.padding, 0))
+        printed = theorem1_norms(weight, size, **options)
+        return (
+            float(printed.l1) == float(matrix.abs().sum(0).max()),
+            float(printed.linf) == float(matrix.abs().sum(1).max()),
+        )
+
+    def agrees(axis: AxisVerdict) -> bool:
+        size, kernel = (axis.size, 1), (axis.kernel, 1)
+        options = {"stride": (axis.stride, 1), "padding": (axis.padding, 0)}
+        sets = lemma1_tap_classes(size, kernel, **options)
+        l1_exact = all(exact(axis, [k for k, _ in taps])[0] for taps in sets)
+        linf_exact = exact(axis, range(axis.kernel))[1]
+        return (l1_exact, linf_exact) == (axis.l1_exact, axis.linf_exact)
+
+    return audit_axes(grid, agrees, "axes of the grid, dense matrices of indicator kernels")
 
 
 def audit_l1_flag(grid: list[AxisVerdict]) -> Finding:

@@ -80,12 +80,13 @@ def torch_layer(state: BatchNormState) -> torch.nn.BatchNorm1d:
     return layer.eval().requires_grad_(requires_grad=False)
 
 
-def audit_batch_norm_map(states: Iterable[BatchNormState], *, with_eps: bool) -> Finding:
+def audit_batch_norm_map(states: Iterable[BatchNormState], *, share: float) -> Finding:
     """Test eq. (11), ``gamma (x - mu) / sigma + beta``, against torch's layer.
 
     Args:
         states: States to test.
-        with_eps: Whether sigma is the square root of variance plus eps, or of the variance.
+        share: Sigma is the square root of the variance plus this multiple of eps: 0 as printed,
+            1 as torch computes it.
 
     Returns:
         The finding, tolerance 1e-12 relative; an error above 1 (a division by zero) counts as 1.
@@ -94,7 +95,7 @@ def audit_batch_norm_map(states: Iterable[BatchNormState], *, with_eps: bool) ->
     def cases() -> Iterator[Case]:
         for state in states:
             x = torch.linspace(-2, 2, 5, dtype=torch.float64)[:, None].expand(-1, len(state.gamma))
-            sigma = (state.variance + (state.eps if with_eps else 0)).sqrt()
+            sigma = (state.variance + share * state.eps).sqrt()
             value = state.gamma * (x - state.mean) / sigma + state.beta
             truth = torch_layer(state)(x)
             error = ((value - truth).abs() / truth.abs().clamp_min(1)).nan_to_num(math.inf).max()

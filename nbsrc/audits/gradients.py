@@ -10,9 +10,14 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.layers import Layer
 from nbsrc.claims import Finding
-from nbsrc.conv import conv_norm
+from nbsrc.conv import conv_norm, tap_classes
 
-__all__ = ["audit_gradient_by_differences", "audit_gradient_entries", "norm_gradient"]
+__all__ = [
+    "audit_gradient_by_differences",
+    "audit_gradient_entries",
+    "audit_gradient_sparsity",
+    "norm_gradient",
+]
 
 
 def norm_gradient(layer: Layer, order: float | str) -> Tensor:
@@ -48,6 +53,35 @@ def audit_gradient_entries(layers: Iterable[Layer], order: float | str) -> Findi
             yield -error, layer.size, layer.description
 
     return collect(cases(), tolerance=0, family="random small layers, all weights")
+
+
+def audit_gradient_sparsity(layers: Iterable[Layer], order: float, *, extra: int = 0) -> Finding:
+    """Test how many entries of the gradient are not zero.
+
+    For the linf norm one output channel in full, ``d_in k1 k2`` entries; for the l1 norm the taps
+    of one tap class in one input channel, ``d_out |A|`` entries.
+
+    Args:
+        layers: Layers under Assumption 1 without zero weights.
+        order: 1 or ``math.inf``.
+        extra: Added to the expected number; anything but 0 plants an error.
+
+    Returns:
+        The finding; the slack is minus the distance from the nearest expected number.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s = layer.shape
+            found = int((norm_gradient(layer, order) != 0).sum())
+            expected = [s.channels_in * s.kernel_size[0] * s.kernel_size[1]]
+            if order == 1:
+                sets = tap_classes(s.input_size, s.kernel_size, **layer.paper_options)
+                expected = [s.channels_out * len(taps) for taps in sets]
+            error = min(abs(found - number - extra) for number in expected)
+            yield -float(error), layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="layers without zero weights, numbers of non-zeros")
 
 
 def audit_gradient_by_differences(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.norms import matrix_norm
+from nbsrc.audits.norms import matrix_norm, printed_equivalence_with
 from nbsrc.claims import Finding
 
 __all__ = [
@@ -68,14 +68,7 @@ def printed_equivalence(matrix: Tensor) -> tuple[float, ...]:
     Returns:
         Upper minus lower side of the four inequalities.
     """
-    m, n = matrix.shape
-    one, two, infinity = (matrix_norm(matrix, p) for p in (1, 2, math.inf))
-    return (
-        two - one / math.sqrt(m),
-        math.sqrt(n) * one - two,
-        two - infinity / math.sqrt(n),
-        math.sqrt(m) * infinity - two,
-    )
+    return printed_equivalence_with(matrix, *matrix.shape)
 
 
 def swapped_equivalence(matrix: Tensor) -> tuple[float, ...]:
@@ -87,18 +80,22 @@ def swapped_equivalence(matrix: Tensor) -> tuple[float, ...]:
     Returns:
         The four slacks.
     """
-    m, n = matrix.shape
-    one, two = (matrix_norm(matrix, p) for p in (1, 2))
-    return two - one / math.sqrt(n), math.sqrt(m) * one - two
+    return printed_equivalence_with(matrix, *reversed(matrix.shape))
 
 
-def audit_equivalence(matrices: Iterator[Tensor], slacks: Slacks, tolerance: float) -> Finding:
+def audit_equivalence(
+    matrices: Iterator[Tensor],
+    slacks: Slacks,
+    tolerance: float,
+    family: str = "random matrices up to 7 x 7",
+) -> Finding:
     """Test inequalities between norms on matrices.
 
     Args:
         matrices: Matrices to test.
         slacks: Maps a matrix to the slacks of the inequalities.
         tolerance: Allowed violation.
+        family: The matrices in words.
 
     Returns:
         The finding.
@@ -108,7 +105,7 @@ def audit_equivalence(matrices: Iterator[Tensor], slacks: Slacks, tolerance: flo
         for a in matrices
         for slack in slacks(a)
     )
-    return collect(cases, tolerance=tolerance, family="random matrices up to 7 x 7")
+    return collect(cases, tolerance=tolerance, family=family)
 
 
 def audit_induced_norm(

@@ -16,7 +16,7 @@ from nbsrc.conv import (
 from nbsrc.layer_norms import layer_norms
 from nbsrc.models import build_model
 
-__all__ = ["convolutions", "share"]
+__all__ = ["convolutions", "senet18_convolutions", "share"]
 
 
 def convolutions(
@@ -76,6 +76,23 @@ def _row(
         "l1": exact[1], "linf": exact[math.inf],
         "ratio_l1": float(printed.l1) / exact[1], "ratio": float(printed.linf) / exact[math.inf],
     }  # fmt: skip
+
+
+def senet18_convolutions(resnet18: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the geometry of SENet-18 where its squeeze layers are written as convolutions.
+
+    Args:
+        resnet18: The convolutions of ResNet-18, from :func:`convolutions`.
+
+    Returns:
+        These and, for each of the eight blocks, two 1x1 convolutions on 1x1 images.
+    """
+    point = {
+        "kernel": (1, 1), "stride": (1, 1), "padding": (0, 0), "input_size": (1, 1), "groups": 1,
+        "assumption1": satisfies_assumption1(1, 1),
+        "assumption1_nonnegative": satisfies_assumption1(1, 1, least="non-negative"),
+    }  # fmt: skip
+    return [*resnet18, *({**point, "name": f"squeeze{n}"} for n in range(16))]
 
 
 def share(rows: list[dict[str, Any]], key: str) -> float:

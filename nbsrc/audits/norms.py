@@ -16,6 +16,8 @@ from nbsrc.conv import (
     conv_norm,
     conv_transpose_matrix,
     conv_transpose_norm,
+    lemma1_tap_classes,
+    tap_classes,
     theorem1_norms,
 )
 
@@ -51,6 +53,28 @@ def matrix_norm(matrix: Tensor, order: float | str) -> float:
     return float(torch.linalg.svdvals(matrix).max())
 
 
+def printed_equivalence_with(matrix: Tensor, m: float, n: float) -> tuple[float, ...]:
+    """Return the four slacks for any two numbers in the place of the matrix's size.
+
+    True as well with m the largest number of non-zeros in a column and n that in a row.
+
+    Args:
+        matrix: The matrix A.
+        m: In the place of the number of rows.
+        n: In the place of the number of columns.
+
+    Returns:
+        Upper minus lower side of the four inequalities.
+    """
+    one, two, infinity = (matrix_norm(matrix, p) for p in (1, 2, math.inf))
+    return (
+        two - one / math.sqrt(m),
+        math.sqrt(n) * one - two,
+        two - infinity / math.sqrt(n),
+        math.sqrt(m) * infinity - two,
+    )
+
+
 def printed_norm(order: float | str) -> Formula:
     """Return Theorem 1's formula for an order: eq. (1), (2) or, for 2, the bound (3).
 
@@ -83,6 +107,24 @@ def exact_norm(order: float | str) -> Formula:
     )
 
 
+def trimmed_printed_norm(layer: Layer) -> float:
+    """Return eq. (1) with the last tap left out of every set, for a negative control.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        The value.
+    """
+    shape = layer.shape
+    sets = lemma1_tap_classes(shape.input_size, shape.kernel_size, **layer.paper_options)
+    per_input = layer.weight.abs().sum(dim=0)
+    return max(
+        float(per_input[:, [k for k, _ in a[:-1]], [t for _, t in a[:-1]]].sum(dim=1).max())
+        for a in sets
+    )
+
+
 def plain_kernel_sum(layer: Layer) -> float:
     """Return the largest absolute sum per input channel, with stride and padding neglected.
 
@@ -93,6 +135,44 @@ def plain_kernel_sum(layer: Layer) -> float:
         The l1 norm that the layer would have if every pixel met every tap.
     """
     return float(layer.weight.abs().sum(dim=(0, 2, 3)).max())
+
+
+def classes_times_exact(layer: Layer) -> float:
+    """Return the exact l1 norm times the number of tap classes.
+
+    Args:
+        layer: The layer.
+
+    Returns:
+        The product, an upper bound of the plain kernel sum under Assumption 1.
+    """
+    shape = layer.shape
+    classes = tap_classes(shape.input_size, shape.kernel_size, **layer.paper_options)
+    return len(classes) * exact_norm(1)(layer)
+
+
+def audit_layer_equivalence(layers: Iterable[Layer], *, scale: float = 1.0) -> Finding:
+    """Test the equivalence of norms with numbers of non-zeros in the place of the matrix's size.
+
+    A column of M has at most ``d_out k1 k2`` non-zeros and a row at most ``d_in k1 k2``.
+
+    Args:
+        layers: Layers with one group.
+        scale: Factor of both numbers; below 1 it plants an error.
+
+    Returns:
+        The finding, tolerance 1e-10, four inequalities per layer.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            s, matrix = layer.shape, layer.matrix
+            taps = s.kernel_size[0] * s.kernel_size[1]
+            m, n = scale * s.channels_out * taps, scale * s.channels_in * taps
+            for slack in printed_equivalence_with(matrix, m, n):
+                yield slack, layer.size, layer.description
+
+    return collect(cases(), tolerance=1e-10, family="random layers, four inequalities each")
 
 
 def frobenius_without_padding(layer: Layer) -> float:
@@ -150,14 +230,14 @@ def audit_norm(
 
 
 def audit_upper_bound(
-    layers: Iterable[Layer], formula: Formula, order: float | str, tolerance: float
+    layers: Iterable[Layer], formula: Formula, order: float | str | Formula, tolerance: float
 ) -> Finding:
     """Test that a formula is at least the norm of the dense matrix.
 
     Args:
         layers: Layers to test.
         formula: The formula.
-        order: The norm, see :func:`matrix_norm`.
+        order: The norm, see :func:`matrix_norm`, or another formula in its place.
         tolerance: Allowed violation relative to the larger of the two values (absolute below 1).
 
     Returns:
@@ -166,7 +246,8 @@ def audit_upper_bound(
 
     def cases() -> Iterator[Case]:
         for layer in layers:
-            value, truth = formula(layer), matrix_norm(layer.matrix, order)
+            truth = order(layer) if callable(order) else matrix_norm(layer.matrix, order)
+            value = formula(layer)
             slack = (value - truth) / max(1.0, value, truth)
             yield slack, layer.size, {**layer.description, "formula": value, "matrix": truth}
 

@@ -1,9 +1,8 @@
-"""Audits of the structure of the matrix: linear, Toeplitz, circulant."""
+"""Audits of the structure of the matrix: Toeplitz, circulant."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -15,13 +14,12 @@ from nbsrc.claims import Finding
 from nbsrc.conv import conv_matrix
 
 __all__ = [
-    "audit_affine",
-    "audit_drawn_matrix",
-    "audit_matrix_is_the_layer",
+    "audit_rows_of_circulant",
     "audit_structure",
     "circular_matrix",
     "is_doubly_block_circulant",
     "is_doubly_block_toeplitz",
+    "torus_matrix",
     "zero_padded_matrix",
 ]
 
@@ -54,6 +52,45 @@ def circular_matrix(layer: Layer) -> Tensor:
     pads = [k // 2 for k in layer.shape.kernel_size]
     matrix = conv_matrix(layer.weight, size, padding=pads, padding_mode="circular")
     return matrix.reshape(layer.shape.channels_out, *size, channels, *size)
+
+
+def torus_matrix(layer: Layer) -> Tensor:
+    """Return the matrix of a stride-1 kernel on the image's own torus, unfolded.
+
+    Args:
+        layer: The layer, with a kernel no larger than the image.
+
+    Returns:
+        ``[d_out, h, w, d_in, h, w]``; output o is the window that starts at pixel o and wraps.
+    """
+    size, channels = layer.shape.input_size, layer.shape.channels_in
+    pads = [k - 1 for k in layer.shape.kernel_size]
+    matrix = conv_matrix(layer.weight, size, padding=pads, padding_mode="circular")
+    rows = [h + p for h, p in zip(size, pads, strict=True)]
+    unfolded = matrix.reshape(layer.shape.channels_out, *rows, channels, *size)
+    return unfolded[:, pads[0] :, pads[1] :]
+
+
+def audit_rows_of_circulant(layers: Iterable[Layer], *, shift: int = 0) -> Finding:
+    """Test that M is the part of a doubly block circulant matrix whose windows do not wrap.
+
+    Args:
+        layers: Layers with stride 1 and no padding.
+        shift: Rows by which the part is moved; anything but 0 plants an error.
+
+    Returns:
+        The finding.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            torus = torus_matrix(layer)
+            matrix = zero_padded_matrix(layer)
+            part = torus.roll(shift, dims=1)[:, : matrix.shape[1], : matrix.shape[2]]
+            holds = is_doubly_block_circulant(torus) and torch.equal(part, matrix)
+            yield 0.0 if holds else -1.0, layer.size, layer.description
+
+    return collect(cases(), tolerance=0, family="stride 1, no padding: rows that do not wrap")
 
 
 def is_doubly_block_toeplitz(matrix: Tensor) -> bool:
@@ -108,128 +145,3 @@ def audit_structure(
             yield 0.0 if holds else -1.0, layer.size, layer.description
 
     return collect(cases(), tolerance=0, family=family)
-
-
-def audit_matrix_is_the_layer(layers: Iterable[Layer], seed: int, *, order: str = "C") -> Finding:
-    """Test ``vec(conv(x)) = M vec(x)`` on random images.
-
-    Args:
-        layers: Layers to test.
-        seed: Seed of the images.
-        order: ``"C"`` vectorises channel by channel, row by row; ``"F"`` plants an error by
-            exchanging rows and columns.
-
-    Returns:
-        The finding, tolerance 1e-12.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def cases() -> Iterator[Case]:
-        for layer in layers:
-            s = layer.shape
-            image = torch.randn(
-                1, s.channels_in, *s.input_size, generator=generator, dtype=torch.float64
-            )
-            out = functional.conv2d(
-                image, layer.weight, None, s.stride, s.padding, s.dilation, s.groups
-            )
-            vector = image if order == "C" else image.mT
-            error = (layer.matrix @ vector.flatten() - out.flatten()).abs().max()
-            yield -float(error), layer.size, layer.description
-
-    return collect(cases(), tolerance=1e-12, family="random layers and images")
-
-
-def audit_drawn_matrix(
-    rows: Sequence[Mapping[str, Any]],
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    seed: int,
-    *,
-    order: str = "C",
-) -> Finding:
-    """Test a drawn matrix (which tap stands where) against torch's layer on random kernels.
-
-    Args:
-        rows: The figure's data: ``stride``, ``padding``, ``row``, ``column`` and ``tap`` from 1.
-        size: Input size.
-        kernel: Kernel size.
-        seed: Seed of kernels and images.
-        order: ``"F"`` plants an error by numbering the taps column by column.
-
-    Returns:
-        The finding, tolerance 1e-12, one case per panel and image.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def cases() -> Iterator[Case]:
-        for stride, padding in sorted({(r["stride"], r["padding"]) for r in rows}):
-            panel = [r for r in rows if (r["stride"], r["padding"]) == (stride, padding)]
-            for _ in range(10):
-                weight = torch.randn(1, 1, *kernel, generator=generator, dtype=torch.float64)
-                image = torch.randn(1, 1, *size, generator=generator, dtype=torch.float64)
-                out = functional.conv2d(image, weight, stride=stride, padding=padding).flatten()
-                drawn = torch.zeros(len(out), image.numel(), dtype=torch.float64)
-                taps = (weight if order == "C" else weight.mT).flatten()
-                for r in panel:
-                    drawn[r["row"], r["column"]] = taps[r["tap"] - 1]
-                error = float((drawn @ image.flatten() - out).abs().max())
-                yield -error, (stride, padding), {"stride": stride, "padding": padding}
-
-    return collect(
-        cases(), tolerance=1e-12, family="the figure's panels, random kernels and images"
-    )
-
-
-def audit_affine(layers: Iterable[Layer], seed: int, *, bias: bool) -> Finding:
-    """Test homogeneity, additivity and ``|f(x)-f(y)| = |M(x-y)|`` of a layer.
-
-    Args:
-        layers: Layers to test.
-        seed: Seed of images and biases.
-        bias: Whether the layer has a bias: then only the third property can hold.
-
-    Returns:
-        The finding, tolerance 1e-10; with a bias the first two properties are left out.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def randn(*size: int) -> Tensor:
-        return torch.randn(*size, generator=generator, dtype=torch.float64)
-
-    def cases() -> Iterator[Case]:
-        for layer in layers:
-            s = layer.shape
-            shift = randn(s.channels_out) if bias else None
-
-            def call(x: Tensor, layer: Layer = layer, shift: Tensor | None = shift) -> Tensor:
-                t = layer.shape
-                return functional.conv2d(
-                    x, layer.weight, shift, t.stride, t.padding, t.dilation, t.groups
-                )
-
-            x, y = randn(1, s.channels_in, *s.input_size), randn(1, s.channels_in, *s.input_size)
-            difference = (layer.matrix @ (x - y).flatten()).reshape(call(x).shape)
-            error = float((call(x) - call(y) - difference).abs().max())
-            if not bias:
-                error = max(error, additivity_error(call, x, y))
-            yield -error, layer.size, layer.description
-
-    return collect(cases(), tolerance=1e-10, family="random layers and pairs of images")
-
-
-def additivity_error(call: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
-    """Return the largest error of ``f(3x) = 3 f(x)`` and ``f(x+y) = f(x) + f(y)``.
-
-    Args:
-        call: The map f.
-        x: An input.
-        y: Another input.
-
-    Returns:
-        The error in the largest entry.
-    """
-    with torch.no_grad():
-        scaled = (call(3 * x) - 3 * call(x)).abs().max()
-        summed = (call(x + y) - call(x) - call(y)).abs().max()
-    return float(torch.maximum(scaled, summed))

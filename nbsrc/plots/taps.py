@@ -27,21 +27,25 @@ _TAP_COLORS = (
 
 
 def draw_matrices(
-    size: tuple[int, int], kernel: tuple[int, int], panels: Sequence[tuple[int, int]]
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    panels: Sequence[tuple[int, int]],
+    channels: int = 1,
 ) -> tuple[Figure, Rows]:
-    """Draw the matrix of a one-channel convolution, one colour per tap, for several geometries.
+    """Draw the matrix of a convolution to one channel, one colour per tap, for several geometries.
 
     Args:
         size: Input size in pixels.
-        kernel: Kernel size, at most nine taps.
+        kernel: Kernel size.
         panels: Stride and padding of every panel.
+        channels: Input channels; at most nine taps together.
 
     Returns:
         The figure, and a row per non-zero entry.
     """
-    taps = kernel[0] * kernel[1]
+    taps = channels * kernel[0] * kernel[1]
     colors = ListedColormap(["white", *_TAP_COLORS[:taps]])
-    weight = torch.arange(1.0, taps + 1).reshape(1, 1, *kernel)
+    weight = torch.arange(1.0, taps + 1).reshape(1, channels, *kernel)
     columns = min(2, len(panels))
     figure, axes = plt.subplots(
         -(-len(panels) // columns), columns, figsize=(8.2, 7.6), squeeze=False
@@ -62,7 +66,9 @@ def draw_matrices(
                 "tap": tap,
             })
         axis.set_title(f"stride {stride}, padding {padding}: {matrix.shape[0]}×{matrix.shape[1]}")
-        axis.set_xlabel("column: input pixel")
+        for edge in range(1, channels):
+            axis.axvline(edge * size[0] * size[1] - 0.5, color="black", lw=1)
+        axis.set_xlabel("column: input pixel, channel by channel")
         axis.set_ylabel("row: output pixel")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.yaxis.get_major_locator().set_params(integer=True)

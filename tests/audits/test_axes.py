@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nbsrc.audits.axes import AxisVerdict, audit_axes, audit_l1_flag, axis_grid, judge_axis
+from nbsrc.audits.axes import (
+    AxisVerdict,
+    audit_axes,
+    audit_flags_by_norms,
+    audit_l1_flag,
+    axis_grid,
+    judge_axis,
+)
 from nbsrc.conv import theorem1_norms
 from tests.conv.strategies import conv_oracle, dense_norm
 
@@ -88,3 +95,11 @@ def test_known_axes(axis: tuple[int, int, int, int], l1: bool, linf: bool) -> No
     verdict = judge_axis(*axis)
     assert isinstance(verdict, AxisVerdict)
     assert (verdict.l1_exact, verdict.linf_exact) == (l1, linf)
+
+
+def test_flags_by_norms_sees_a_wrong_flag() -> None:
+    small = axis_grid(range(1, 5), range(1, 4), range(1, 3), range(3))
+    assert audit_flags_by_norms(small).holds
+    for flag in ("l1_exact", "linf_exact"):
+        wrong = [replace(axis, **{flag: not getattr(axis, flag)}) for axis in small[-1:]]
+        assert not audit_flags_by_norms(wrong).holds

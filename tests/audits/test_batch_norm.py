@@ -13,8 +13,8 @@ def states(count: int = 60) -> list[BatchNormState]:
 
 
 def test_map_needs_eps() -> None:
-    assert batch_norm.audit_batch_norm_map(states(), with_eps=True).holds
-    found = batch_norm.audit_batch_norm_map(states(), with_eps=False)
+    assert batch_norm.audit_batch_norm_map(states(), share=1).holds
+    found = batch_norm.audit_batch_norm_map(states(), share=0)
     assert not found.holds
     assert len(found.counterexample["gamma"]) == 1
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nbsrc.audits import gradients
-from nbsrc.audits.layers import Layer, random_layers
+from nbsrc.audits.layers import Layer, layers_under_assumption1, random_layers
 
 
 def generic(count: int = 40) -> list[Layer]:
@@ -46,3 +46,11 @@ def test_the_gradient_leaves_the_layer_alone() -> None:
     assert not layer.weight.requires_grad
     assert layer.weight.grad is None
     assert torch.equal(layer.weight, before)
+
+
+@pytest.mark.parametrize("order", [1, math.inf])
+def test_sparsity(order: float) -> None:
+    drawn = layers_under_assumption1(120, 0)
+    layers = [x for x in drawn if x.weight.all() and x.weight.unique().numel() > 1]
+    assert gradients.audit_gradient_sparsity(layers, order).holds
+    assert not gradients.audit_gradient_sparsity(layers, order, extra=1).holds

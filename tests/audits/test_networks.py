@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbsrc.audits.networks import convolutions, share
+from nbsrc.audits.networks import convolutions, senet18_convolutions, share
 from nbsrc.models import build_model
 from tests.conv.strategies import conv_oracle, dense_norm
 
@@ -36,3 +36,11 @@ def test_resnet18() -> None:
 def test_share() -> None:
     rows = [{"a": True}, {"a": False}, {"a": True}, {"a": True}]
     assert share(rows, "a") == 0.75
+
+
+def test_senet18_adds_the_squeeze_layers() -> None:
+    rows = [{"assumption1": True, "assumption1_nonnegative": True}] * 20
+    senet = senet18_convolutions(rows)
+    assert len(senet) == 36
+    assert share(senet, "assumption1") == 20 / 36
+    assert share(senet, "assumption1_nonnegative") == 1

@@ -119,3 +119,23 @@ def test_transpose() -> None:
     assert not found.holds
     assert found.counterexample["ord"] in {"1", "inf"}
     assert norms.audit_transpose(40, 0, ("fro",), swap=False).holds  # not a matter of swapping
+
+
+def test_trimmed_formula_is_too_small() -> None:
+    layers = [x for x in layers_under_assumption1(COUNT, 0) if x.weight.all()]
+    found = norms.audit_upper_bound(layers, norms.trimmed_printed_norm, 1, 1e-10)
+    assert not found.holds
+    assert norms.audit_norm(layers, norms.printed_norm(1), 1, 1e-10).holds
+
+
+def test_plain_sum_is_at_most_the_number_of_classes_too_large() -> None:
+    layers = list(layers_under_assumption1(COUNT, 0))
+    plain = norms.plain_kernel_sum
+    assert norms.audit_upper_bound(layers, norms.classes_times_exact, plain, 1e-10).holds
+    assert not norms.audit_upper_bound(layers, norms.exact_norm(1), plain, 1e-10).holds
+
+
+def test_layer_equivalence() -> None:
+    layers = list(random_layers(COUNT, 0))
+    assert norms.audit_layer_equivalence(layers).holds
+    assert not norms.audit_layer_equivalence(layers, scale=0.25).holds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pytest
 
-from nbsrc.audits.structure import audit_drawn_matrix
+from nbsrc.audits.linear import audit_drawn_matrix
 from nbsrc.conv import tap_classes
 from nbsrc.plots.taps import draw_lemma1_positions, draw_matrices
 
