@@ -22,6 +22,7 @@ PAPERS = sorted(path.stem for path in (LAYOUT.root / "claims").glob("*.yml"))
 NBSRC = f"{sys.executable} -m nbsrc"
 MODULES = LAYOUT.relative(sorted((LAYOUT.root / "nbsrc").rglob("*.py")))
 BOOK_SOURCES = LAYOUT.relative(book_sources(LAYOUT.root))
+BUILD_TIMES = LAYOUT.relative(sorted((LAYOUT.root / "results").glob("build_times.json")))
 LEDGER_PAGES = ["book/ledger.md", *(f"book/ledger_{paper}.md" for paper in PAPERS),
                 "book/status.md", "book/_generated/counts.md"]
 
@@ -76,6 +77,7 @@ rule ledger:
         expand("build/evidence/{notebook}.json", notebook=SOURCES),
         expand("build/status/{notebook}.json", notebook=SOURCES),
         expand("claims/{paper}.yml", paper=PAPERS),
+        BUILD_TIMES,
         LAYOUT.relative(LAYOUT.scan.of_modules(["nbsrc.claims.command"])),
     output:
         "build/ledger.json",
