@@ -146,7 +146,8 @@ def evidence_html(row: Row, record: Mapping[str, Any]) -> str:
     """
     tolerance = record.get("tolerance")
     items: list[tuple[str, str]] = []
-    for name, label in (("literal", "As printed"), ("corrected", "As corrected")):
+    printed = "As stated" if row.where == "beyond the paper" else "As printed"
+    for name, label in (("literal", printed), ("corrected", "As corrected")):
         finding = record.get(name)
         if finding:
             items.append((label, _finding(finding, tolerance)))
@@ -155,15 +156,14 @@ def evidence_html(row: Row, record: Mapping[str, Any]) -> str:
     outcome = record.get("outcome")
     if outcome:
         items += [
-            ("Outcome", escape(VERDICTS[outcome["verdict"]])),
             ("Ours", value_html(outcome["ours"])),
             ("The paper's", value_html(outcome["paper"])),
         ]
-        if tolerance is not None:
+        if tolerance:
             items.append(("Tolerance", number(tolerance)))
     items += [("Negative control", _control(control)) for control in record.get("controls") or []]
     measured = record.get("measured") or {}
-    items += [(_words(name), value_html(value)) for name, value in measured.items()]
+    items += [(_label(name), value_html(value)) for name, value in measured.items()]
     return description_list(items)
 
 
@@ -191,13 +191,18 @@ def _finding(finding: Mapping[str, Any], tolerance: float | None) -> str:
 
 
 def _control(control: Mapping[str, Any]) -> str:
-    broke = "the check broke, as it must" if control["broke"] else "the check did NOT break"
+    result = "rejected, as it must be" if control["broke"] else "NOT rejected"
     detail = f" ({text_html(control['detail'])})" if control["detail"] else ""
-    return f"{text_html(control['name'])}: {broke}{detail}"
+    return f"<em>{text_html(control['name'])}</em> → {result}{detail}"
 
 
 def _count(value: int, noun: str) -> str:
     return f"{number(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def _label(name: str) -> str:
+    words = _words(name)
+    return words[:1].upper() + words[1:]
 
 
 def _words(name: str) -> str:

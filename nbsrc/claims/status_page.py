@@ -42,7 +42,15 @@ def status_page(statuses: Sequence[Mapping[str, Any]], times: Mapping[str, Any] 
 
 
 def _notebook_table(statuses: Sequence[Mapping[str, Any]]) -> str:
-    heads = ("Notebook", "tier", "seed", "seconds", "code cells", "checks passed", "finished (UTC)")
+    heads = (
+        "Notebook",
+        "tier",
+        "seed",
+        "seconds",
+        "code cells",
+        "checks that agree with the ledger",
+        "finished (UTC)",
+    )
     lines = []
     for status in statuses:
         stem = str(status["notebook"])

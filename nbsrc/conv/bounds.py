@@ -75,8 +75,10 @@ def conv_l2_bounds(
     r"""Closed-form bounds of the l2 norm of a two-dimensional convolution.
 
     .. math::
-        \max(\|M\|_{1\to2}, \|M\|_{2\to\infty}) \le \|M\|_2
-        \le \min(\sqrt{\|M\|_1\|M\|_\infty},\ \sqrt{N_1N_2}\,\|K\|_2,\ \|M\|_F)
+        \|M\|_2 \ge \max(\|M\|_{1\to2}, \|M\|_{2\to\infty})
+
+    .. math::
+        \|M\|_2 \le \min(\sqrt{\|M\|_1\|M\|_\infty},\ \sqrt{N_1N_2}\,\|K\|_2,\ \|M\|_F)
 
     Args:
         weight: ``[d_out, d_in/groups, k1, k2]``; evaluated in float64.

@@ -14,7 +14,7 @@ from nbsrc.audits.axes import AxisVerdict, judge_axis
 from nbsrc.figures import COLORS, MARKERS
 from nbsrc.plots.taps import Rows
 
-__all__ = ["KINDS", "draw_exactness_map", "draw_l2_bounds", "kind_of_axis"]
+__all__ = ["BOUND_LABELS", "KINDS", "draw_exactness_map", "draw_l2_bounds", "kind_of_axis"]
 
 # What a cell of the map says: (symbol, colour, words). Symbols carry the meaning without colour.
 KINDS: tuple[tuple[str, str, str], ...] = (
@@ -25,6 +25,19 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ("×", "#EBA27A", "(1) and (2) too large"),
     ("0", "#BBBBBB", "no tap meets a pixel: the norm is 0, (1) and (2) are not"),
 )
+
+
+BOUND_LABELS = {
+    "column": r"lower: $\Vert M\Vert_{1\to2}$ (columns)",
+    "row": r"lower: $\Vert M\Vert_{2\to\infty}$ (rows)",
+    "mean": r"lower: $\Vert M\Vert_F/\sqrt{\min(m,n)}$",
+    "product": r"upper: $\sqrt{\Vert M\Vert_1\Vert M\Vert_\infty}$",
+    "reshaped": r"upper: $\sqrt{N_1N_2}\,\Vert K_{resh}\Vert_2$",
+    "reshaped_transposed": "upper: the same, transposed layer",
+    "frobenius": r"upper: $\Vert M\Vert_F$",
+    "theorem1": "upper: Theorem 1, eq. (3)",
+    "symbol": "upper: torus (Fourier)",
+}
 
 
 def kind_of_axis(verdict: AxisVerdict) -> int:
@@ -108,15 +121,14 @@ def draw_l2_bounds(
     Returns:
         The figure, and a row per layer and bound.
     """
-    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(layers) + 2.6))
+    figure, axis = plt.subplots(figsize=(8.6, 0.42 * len(layers) + 3.2))
     rows: Rows = []
-    names = list(bounds[0])
     palette = [*COLORS.values(), "#666666"]
-    for number, name in enumerate(names):
+    for number, (name, label) in enumerate(BOUND_LABELS.items()):
         ratios = [layer[name] / value for layer, value in zip(bounds, truth, strict=True)]
         axis.plot(
             ratios, range(len(layers)), MARKERS[number % len(MARKERS)], linestyle="none",
-            color=palette[number], markeredgecolor="black", markersize=8, label=name,
+            color=palette[number], markeredgecolor="black", markersize=8, label=label,
         )  # fmt: skip
         for layer, value, ratio in zip(layers, truth, ratios, strict=True):
             rows.append({"layer": layer, "bound": name, "l2": value, "ratio": ratio})
@@ -124,6 +136,6 @@ def draw_l2_bounds(
     axis.set_xscale("log")
     axis.set_yticks(range(len(layers)), layers)
     axis.invert_yaxis()
-    axis.set_xlabel("bound divided by the l2 norm (no unit; 1 is exact)")
+    axis.set_xlabel(r"bound divided by the $\ell_2$ norm (no unit; left of 1: lower bounds)")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure, rows

@@ -42,7 +42,12 @@ def draw_layer_ratios(networks: Mapping[str, Sequence[Mapping[str, Any]]]) -> tu
         axis.axhline(1, color="black", lw=1)
         axis.set_title(network, fontsize=10)
         axis.set_ylabel("printed / exact\n(no unit)")
-        axis.set_ylim(bottom=0.5)
+        axis.set_ylim(0.6, 1.25 * max(2.0, *(layer["ratio"] for layer in layers)))
+        axis.set_yscale("log")
+        ticks = [t for t in (1, 2, 4, 8) if t <= axis.get_ylim()[1]]
+        axis.set_yticks(ticks, [str(t) for t in ticks])
+        axis.minorticks_off()
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axes[-1, 0].set_xlabel("convolution, in the order of the network")
     handles = [
         Line2D([], [], marker="o", ls="none", ms=8, color=COLORS["blue"],
@@ -110,7 +115,8 @@ def draw_norms_before_after(
     rows: Rows = []
     for number, (state, norms) in enumerate(states.items()):
         axis.plot(
-            [norms[name] for name in before], range(len(before)), MARKERS[number],
+            [norms[name] for name in before], [n + 0.12 * number for n in range(len(before))],
+            MARKERS[number],
             linestyle="none", color=colors[number], markersize=9, label=state,
             markerfacecolor="white" if number == 0 else colors[number], markeredgewidth=2,
         )  # fmt: skip
@@ -119,5 +125,5 @@ def draw_norms_before_after(
     axis.invert_yaxis()
     axis.set_xscale("log")
     axis.set_xlabel(label)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     return figure, rows

@@ -89,9 +89,9 @@ def draw_lemma1_positions() -> tuple[Figure, Rows]:
     low, high, start = 0, 4, stride  # the class's first and last tap, and c1*s1
     middle = max(low, high - start)
     positions = {
-        "c·s: the kernel lies on the image": start,
-        "c·s − a_max + a_mid: the last tap": start - high + middle,
-        "c·s + a_mid − a_min: the first tap": start + middle - low,
+        "$cs$: the kernel lies on the image": start,
+        r"$cs - a_{max} + a_{mid}$: the last tap": start - high + middle,
+        r"$cs + a_{mid} - a_{min}$: the first tap": start + middle - low,
     }
     pixel = start + middle - pad
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.7))

@@ -26,7 +26,9 @@ def test_a_reader_without_a_book_gets_no_dead_link(tested_row, record):
 def test_the_chapter_table_lists_the_chapters_rows():
     table = chapter_table("01_layer_norms")
     html = table._repr_html_()
-    assert len(table.rows) >= 43
+    assert len(table.rows) >= 42
+    assert f"<strong>{len(table.rows)} claims</strong>: " in html
+    assert "</details>" in html
     for row in table.rows:
         assert row.notebook == "01_layer_norms"
         assert f'href="#check-{row.id}"' in html

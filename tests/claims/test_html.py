@@ -66,8 +66,8 @@ def test_the_evidence_shows_every_part(tested_row, record, finding):
         "<strong>violated</strong> in 10 trials, worst slack -0.5, tolerance 1e-10; family: fam",
         "<strong>no violation</strong> in 4,210 trials",
         "h = 2",
-        "drop: the check did NOT break (why)",
-        "<dt>largest error</dt><dd>1e-12</dd>",
+        "<em>drop</em> → NOT rejected (why)",
+        "<dt>Largest error</dt><dd>1e-12</dd>",
         "best = 2",
     ):
         assert part in html, part

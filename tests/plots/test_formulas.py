@@ -6,7 +6,14 @@ import matplotlib.pyplot as plt
 import pytest
 
 from nbsrc.audits.axes import judge_axis
-from nbsrc.plots.formulas import KINDS, draw_exactness_map, draw_l2_bounds, kind_of_axis
+from nbsrc.conv import L2Bounds
+from nbsrc.plots.formulas import (
+    BOUND_LABELS,
+    KINDS,
+    draw_exactness_map,
+    draw_l2_bounds,
+    kind_of_axis,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,5 +43,12 @@ def test_map_has_a_row_per_cell() -> None:
 
 
 def test_bounds_are_divided_by_the_truth() -> None:
-    _, rows = draw_l2_bounds(["a", "b"], [2.0, 4.0], [{"x": 4.0}, {"x": 2.0}])
-    assert [row["ratio"] for row in rows] == [2.0, 0.5]
+    bounds = [dict.fromkeys(BOUND_LABELS, 4.0), dict.fromkeys(BOUND_LABELS, 2.0)]
+    figure, rows = draw_l2_bounds(["a", "b"], [2.0, 4.0], bounds)
+    assert [row["ratio"] for row in rows] == [2.0, 0.5] * len(BOUND_LABELS)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sum(label.startswith("lower") for label in labels) == 3
+
+
+def test_every_bound_has_a_label() -> None:
+    assert tuple(BOUND_LABELS) == L2Bounds._fields
