@@ -39,6 +39,12 @@ RAW_MYST = {
     "target": re.compile(r"^\([\w.-]+\)=\s*$", re.MULTILINE),
     "link": re.compile(r"\]\((?:[\w./-]+)?(?:\.md|\.ipynb|#)[^)]*\)"),
 }
+# Two backslashes are also TeX's line break. After one come a space, a bracket, another command or a
+# single letter, but not directly the name of a command.
+DOUBLED_COMMAND = re.compile(
+    r"(?<!\\)\\\\(?:ell|sqrt|frac|[lr]Vert|operatorname|math(?:bb|bf|cal|rm)|text|sum|max|min|in|le|ge"
+    r"|cdot|times|sigma|gamma|infty)(?![a-zA-Z])"
+)
 UNRESOLVED = re.compile(
     r"\?\?|\[\?\]|undefined label|unknown document|undefined citation|unknown claim id"
     r"|key not found|No such (?:figure|table|equation)",
@@ -134,6 +140,16 @@ def raw_myst(pages: Pages) -> list[str]:
             problems += [f"{name}: raw {kind}: {source!r}" for source in found]
         messages = page.select(".problematic, .system-message")
         problems += [f"{name}: {tag.get_text()!r}" for tag in messages]
+    return problems
+
+
+def doubled_backslashes(pages: Pages) -> list[str]:
+    r"""List formulas in which a command was escaped twice: ``\\ell`` is a line break and "ell"."""
+    problems = []
+    for name, page in pages.items():
+        for formula in page.select(".math"):
+            found = (match.group(0) for match in DOUBLED_COMMAND.finditer(formula.get_text()))
+            problems += [f"{name}: {command!r} in a formula" for command in found]
     return problems
 
 

@@ -106,6 +106,11 @@ def test_no_page_shows_raw_myst(pages):
     assert not problems, report(problems)
 
 
+def test_no_formula_has_doubled_backslashes(pages):
+    problems = checks.doubled_backslashes(pages)
+    assert not problems, report(problems)
+
+
 def test_no_reference_is_unresolved(pages):
     problems = checks.unresolved_references(pages)
     assert not problems, report(problems)

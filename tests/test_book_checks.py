@@ -32,6 +32,7 @@ def test_a_good_page_passes_every_check(tmp_path):
         checks.poor_alternatives,
         checks.tracebacks,
         checks.raw_myst,
+        checks.doubled_backslashes,
         checks.unresolved_references,
         checks.poor_structure,
     ):
@@ -145,6 +146,37 @@ def test_tracebacks_are_found(body):
 def test_raw_myst_is_found(text):
     assert checks.raw_myst(page(f"<p>{text}</p>"))
     assert checks.raw_myst(page(f"<pre>{text}</pre>")) == []
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [r"\\ell_2", r"x \\le y", r"\\sqrt{2}", r"\\mathcal S", r"\max_i \\frac12", r"a\\infty"],
+)
+def test_doubled_backslashes_are_found(formula):
+    pages = page(rf'<span class="math">\({formula}\)</span>')
+    assert len(checks.doubled_backslashes(pages)) == 1
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\ell_2",
+        r"a & b \\ c & d",
+        r"1\\2",
+        r"a \\ \frac12",
+        r"a \\[2pt] b",
+        r"a\\\ell",
+        r"a\\leaf",
+        "a \\\\\n\\le b",
+    ],
+)
+def test_line_breaks_in_formulas_pass(formula):
+    pages = page(rf'<div class="math">\[{formula}\]</div>')
+    assert checks.doubled_backslashes(pages) == []
+
+
+def test_doubled_backslashes_outside_formulas_are_left_alone():
+    assert checks.doubled_backslashes(page(r"<pre>\\ell</pre>")) == []
 
 
 def test_a_docutils_message_is_found():

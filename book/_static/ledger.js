@@ -57,7 +57,7 @@
         claim.hidden = !show;
         count += show ? 1 : 0;
       });
-      shown.value = "Showing " + count + " of " + claims.length + " claims.";
+      shown.value = count === 0 ? "No claim matches." : "Showing " + count + " of " + claims.length + " claims.";
     }
 
     function clear() {
