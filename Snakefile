@@ -18,6 +18,10 @@ if TIER not in TIERS:
 
 LAYOUT = Layout(Path(workflow.basedir))
 SOURCES = LAYOUT.sources()
+# Computed here, not in the rule: Snakemake takes an error inside an input function for "no such
+# rule" and then believes that existing outputs are up to date.
+FILES = {stem: LAYOUT.relative(LAYOUT.files_of(source, TIER)) for stem, source in SOURCES.items()}
+ROWS = {stem: LAYOUT.rows_of(source) for stem, source in SOURCES.items()}
 PAPERS = sorted(path.stem for path in (LAYOUT.root / "claims").glob("*.yml"))
 NBSRC = f"{sys.executable} -m nbsrc"
 MODULES = LAYOUT.relative(sorted((LAYOUT.root / "nbsrc").rglob("*.py")))
@@ -56,7 +60,7 @@ rule train:
 
 rule notebook:
     input:
-        lambda wildcards: LAYOUT.relative(LAYOUT.files_of(SOURCES[wildcards.notebook], TIER)),
+        lambda wildcards: FILES[wildcards.notebook],
     output:
         notebook="book/notebooks/{notebook}.ipynb",
         figures=directory("book/notebooks/figure_data/{notebook}"),
@@ -65,7 +69,7 @@ rule notebook:
     params:
         tier=TIER,
         seed=SEED,
-        rows=lambda wildcards: LAYOUT.rows_of(SOURCES[wildcards.notebook]),
+        rows=lambda wildcards: ROWS[wildcards.notebook],
     threads: lambda wildcards: SOURCES[wildcards.notebook].settings.threads
     shell:
         "{NBSRC} run notebooks/{wildcards.notebook}.ipynb --tier {params.tier} "

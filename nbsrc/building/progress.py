@@ -77,7 +77,7 @@ class LogHandler(LogHandlerBase):
                 self._finished(record)
             elif event == LogEvent.JOB_ERROR:
                 self._failed(record)
-            elif event is None and record.levelno >= logging.WARNING:
+            elif event in (None, LogEvent.ERROR) and record.levelno >= logging.WARNING:
                 self._other(record)
 
     def close(self) -> None:

@@ -79,9 +79,10 @@ def run_notebook(layout: Layout, request: Request) -> str:
         files = layout.files_of(source, tier)
         for path in files:
             if not path.is_file():
+                missing = path.relative_to(layout.root)
                 raise FileNotFoundError(
-                    f"{source.path.name} needs {path.relative_to(layout.root)}, which is missing: "
-                    "`python -m nbsrc build` makes it first"
+                    f"{source.path.name} needs {missing}, which is missing: "
+                    f"`python -m nbsrc build {missing} --tier {tier}` makes it"
                 )
         values = {"parameters": parameters, "rows": layout.rows_of(source)}
         key = digest(files, layout.root, values)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nbsrc.building.book import recover_book
-from nbsrc.building.layout import Layout
+from nbsrc.building.layout import TIERS, Layout
 from nbsrc.building.processes import exclusive, name_build
 from nbsrc.building.times import record_time, sort_of_build
 
@@ -43,11 +43,15 @@ def build(
 
     Returns:
         Whether everything that was asked for is now up to date.
+
+    Raises:
+        ValueError: If the tier is unknown, or a notebook, a module or the ledger cannot be read.
     """
     start = time.monotonic()
     with exclusive(layout.root / ".snakemake" / "nbsrc-build.lock") as waited:
         if waited:
             _LOG.info("waited for another build of this folder")
+        check_sources(layout, tier)
         prepare(layout)
         name_build()
         arguments = [
@@ -68,6 +72,27 @@ def build(
         record_time(layout.root, sort_of_build(finished, fresh=fresh), seconds)
     _LOG.info("%s in %.1f s", "FAILED" if finished is None else "up to date", seconds)
     return finished is not None
+
+
+def check_sources(layout: Layout, tier: str) -> None:
+    """Read all sources before anything runs, so that a broken one is named and stops the build.
+
+    Args:
+        layout: The project.
+        tier: Size of the experiments.
+
+    Raises:
+        ValueError: If the tier is unknown, or a notebook, a module or the ledger cannot be read.
+    """
+    if tier not in TIERS:
+        raise ValueError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    try:
+        for source in layout.sources().values():
+            layout.files_of(source, tier)
+            layout.rows_of(source)
+    except SyntaxError as error:
+        place = f"{error.filename}, line {error.lineno}" if error.filename else "a module"
+        raise ValueError(f"{place}: not valid Python: {error.msg}") from error
 
 
 def prepare(layout: Layout) -> None:

@@ -72,7 +72,7 @@ def _holds_problems(name: str, finding: Mapping[str, Any], tolerance: Any) -> li
         problems.append(f"the {name} test does not hold")
     if not finding.get("trials"):
         problems.append(f"the {name} test has no trials")
-    if finding.get("counterexample") is not None:
+    if finding.get("holds") is True and finding.get("counterexample") is not None:
         problems.append(f"the {name} test holds, yet gives a counterexample")
     slack = finding.get("worst_slack")
     if slack is not None and tolerance is not None and slack < -tolerance:

@@ -190,7 +190,7 @@ class _Operator:
             lower, spent = max(lower, found), spent + steps
             if upper - lower <= rtol * upper or plan.work > max_work:
                 break
-            target = lower * (1 + max(0.9 * rtol, 4 * plan.rounding))
+            target = lower * (1 + max(0.9 * rtol, plan.rounding))
             if target < upper and certify_below(self.split, self.geometry, target, plan):
                 upper = target
                 break
