@@ -91,14 +91,18 @@ def _build(options: argparse.Namespace) -> int:
 
     from nbsrc.building.workflow import build
 
-    success = build(
-        Layout(project_root()),
-        targets=options.targets,
-        tier=options.tier or "book",
-        seed=int(options.seed or 0),
-        cores=options.cores,
-        further=shlex.split(options.snakemake),
-    )
+    try:
+        success = build(
+            Layout(project_root()),
+            targets=options.targets,
+            tier=options.tier or "book",
+            seed=int(options.seed or 0),
+            cores=options.cores,
+            further=shlex.split(options.snakemake),
+        )
+    except (OSError, ValueError, TypeError) as error:  # a source that cannot be read
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0 if success else 1
 
 

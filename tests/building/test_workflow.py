@@ -159,3 +159,31 @@ def test_a_book_that_was_deleted_is_made_again(tiny_project):
     tiny_project.write(STAMP, "{}")
     prepare(Layout(tiny_project.root))
     assert not (tiny_project.root / STAMP).exists()
+
+
+def test_a_source_that_breaks_after_a_build_stops_the_next_one(tiny_project):
+    """Finished outputs must not hide a source that can no longer be read."""
+    project = tiny_project
+    build(project, LEDGER)
+    good = {name: project.read(name) for name in ("nbsrc/helper.py", "notebooks/01_one.ipynb")}
+    breaks = {
+        "nbsrc/helper.py": ("def f(:\n", "helper.py, line 1: not valid Python"),
+        "notebooks/01_one.ipynb": ("<<<<<<< HEAD\n", "01_one.ipynb"),
+    }
+    for name, (text, message) in breaks.items():
+        project.write(name, text)
+        status, output = project.call("build", "--cores", "2", LEDGER)
+        assert status != 0
+        assert message in output
+        assert "Traceback" not in output
+        project.write(name, good[name])
+    assert "up to date" in build(project, LEDGER)
+
+
+def test_an_unknown_tier_or_target_is_named(tiny_project):
+    status, output = tiny_project.call("build", "--tier", "smoek")
+    assert status != 0
+    assert "tier must be one of smoke, book, paper, got 'smoek'" in output
+    status, output = tiny_project.call("build", "nonexistent")
+    assert status != 0
+    assert "nonexistent" in output
