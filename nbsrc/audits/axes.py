@@ -15,7 +15,7 @@ import torch
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
-from nbsrc.conv import conv_matrix, lemma1_tap_classes, tap_classes, theorem1_norms
+from nbsrc.conv import conv_matrix, lemma1_tap_classes, theorem1_norms
 
 __all__ = ["AxisVerdict", "audit_axes", "audit_flags_by_norms", "axis_grid", "judge_axis"]
 
@@ -173,28 +173,3 @@ def audit_flags_by_norms(grid: list[AxisVerdict]) -> Finding:
         return (l1_exact, linf_exact) == (axis.l1_exact, axis.linf_exact)
 
     return audit_axes(grid, agrees, "axes of the grid, dense matrices of indicator kernels")
-
-
-def audit_l1_flag(grid: list[AxisVerdict]) -> Finding:
-    """Test the map's ``l1_exact`` against the tap classes of :mod:`nbsrc.conv`.
-
-    Args:
-        grid: Verdicts from :func:`axis_grid`.
-
-    Returns:
-        The finding.
-    """
-
-    def same(axis: AxisVerdict) -> bool:
-        shift = axis.size + 2 * axis.padding - axis.kernel
-        printed = [
-            frozenset(c for c in range(a, axis.kernel, axis.stride) if c - a <= shift)
-            for a in range(axis.kernel)
-        ]
-        classes = tap_classes(
-            (axis.size, 1), (axis.kernel, 1), stride=(axis.stride, 1), padding=(axis.padding, 0)
-        )
-        true = {frozenset(k for k, _ in taps) for taps in classes}
-        return (_maximal(printed) == true) == axis.l1_exact
-
-    return audit_axes(grid, same)

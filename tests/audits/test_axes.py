@@ -12,7 +12,6 @@ from nbsrc.audits.axes import (
     AxisVerdict,
     audit_axes,
     audit_flags_by_norms,
-    audit_l1_flag,
     axis_grid,
     judge_axis,
 )
@@ -77,14 +76,6 @@ def test_audit_of_statements() -> None:
     assert tuple(found.counterexample[name] for name in "hksp") == least
     assert not audit_axes(GRID, lambda _: False).holds
     assert not audit_axes([], lambda _: True).holds
-
-
-def test_audit_of_the_l1_flag_catches_one_wrong_flag() -> None:
-    assert audit_l1_flag(GRID).holds
-    wrong = [*GRID[:50], replace(GRID[50], l1_exact=not GRID[50].l1_exact), *GRID[51:]]
-    found = audit_l1_flag(wrong)
-    assert not found.holds
-    assert found.counterexample["h"] == GRID[50].size
 
 
 @pytest.mark.parametrize(
