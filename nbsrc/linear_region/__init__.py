@@ -1,0 +1,12 @@
+"""Linear regions of ReLU, leaky ReLU and max-pool networks: exact maps, radii, enumeration.
+
+On each set of inputs with the same activation pattern such a network is one affine map. Everything
+here is exact up to rounding; inputs and weights in float64 give errors near 1e-15 relative.
+"""
+
+from nbsrc.linear_region.jacobian import affine_map as affine_map
+from nbsrc.linear_region.jacobian import jacobian as jacobian
+from nbsrc.linear_region.pattern import Pattern as Pattern
+from nbsrc.linear_region.pattern import activation_pattern as activation_pattern
+from nbsrc.linear_region.radius import region_halfspaces as region_halfspaces
+from nbsrc.linear_region.radius import region_radius as region_radius

@@ -1,0 +1,276 @@
+"""The layers of a piecewise affine network: affine maps, and switches that choose an affine piece.
+
+A switch (ReLU, leaky ReLU, max-pool) decides on a *gate* for each value it sees. With the gate held
+fixed it is a linear map, and its gate is right for an input as long as certain linear functions of
+what it sees, its *margins*, keep their sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Affine", "MaxPool", "Operation", "Rectifier", "Switch", "affine_layer", "flatten"]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A map ``x -> L x + c`` of each example.
+
+    Attributes:
+        full: ``x -> L x + c``; may take several tensors.
+        linear: ``x -> L x``.
+    """
+
+    full: Callable[..., Tensor]
+    linear: Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Rectifier:
+    """ReLU (slope 0) or leaky ReLU. The gate is True where the value is positive, False at 0.
+
+    Attributes:
+        slope: The slope at values that are not positive.
+    """
+
+    slope: float = 0.0
+
+    def decide(self, value: Tensor) -> Tensor:
+        """Return where the value is positive.
+
+        Args:
+            value: ``[batch, *shape]``.
+
+        Returns:
+            A Boolean tensor of the same shape. At exactly 0 it is False, torch's own choice.
+        """
+        return value > 0
+
+    def apply(self, value: Tensor, gate: Tensor) -> Tensor:
+        """Multiply by 1 where the gate is True, else by the slope.
+
+        Args:
+            value: ``[copies * batch, *shape]``.
+            gate: ``[batch, *shape]``.
+
+        Returns:
+            A tensor with the shape of ``value``.
+        """
+        split = value.unflatten(0, (-1, len(gate)))
+        low = value.new_zeros(()) if self.slope == 0 else self.slope * split
+        return torch.where(gate, split, low).flatten(0, 1)
+
+    def margins(self, value: Tensor, gate: Tensor) -> Tensor:
+        """Return the values themselves: a gate changes where its value changes sign.
+
+        Args:
+            value: ``[batch, *shape]``.
+            gate: Not needed here.
+
+        Returns:
+            ``[batch, units]``.
+        """
+        return value.flatten(1)
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Two-dimensional max-pooling. The gate is the flat index of the winner of each window.
+
+    Attributes:
+        kernel: Window size per axis.
+        stride: Stride per axis.
+        padding: Padding per axis; padded places never win.
+        dilation: Dilation per axis.
+        ceil_mode: torch's rounding of the output size.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    ceil_mode: bool
+
+    def decide(self, value: Tensor) -> Tensor:
+        """Return the winners.
+
+        Args:
+            value: ``[batch, channels, height, width]``.
+
+        Returns:
+            Flat pixel indices ``[batch, channels, out_height, out_width]``; of equal values the
+            first in the order of rows wins, torch's own choice.
+
+        Raises:
+            ValueError: If the value has not four dimensions.
+        """
+        check_image(value, "MaxPool2d")
+        _, winners = F.max_pool2d(
+            value, self.kernel, self.stride, self.padding, self.dilation,
+            ceil_mode=self.ceil_mode, return_indices=True,
+        )  # fmt: skip
+        return winners
+
+    def apply(self, value: Tensor, gate: Tensor) -> Tensor:
+        """Pick the winners.
+
+        Args:
+            value: ``[copies * batch, channels, height, width]``.
+            gate: ``[batch, channels, out_height, out_width]``.
+
+        Returns:
+            ``[copies * batch, channels, out_height, out_width]``.
+        """
+        split = value.flatten(2).unflatten(0, (-1, len(gate)))
+        chosen = gate.flatten(2).expand(len(split), -1, -1, -1)
+        picked: Tensor = split.gather(3, chosen).flatten(0, 1).unflatten(2, gate.shape[2:])
+        return picked
+
+    def margins(self, value: Tensor, gate: Tensor) -> Tensor:
+        """Return winner minus every value of its window (0 for the winner itself).
+
+        Args:
+            value: ``[copies * batch, channels, height, width]``.
+            gate: ``[batch, channels, out_height, out_width]``.
+
+        Returns:
+            ``[copies * batch, margins]``.
+        """
+        places, inside = self._windows(value, gate)
+        winner = self.apply(value, gate).flatten(2).unsqueeze(3)
+        others = value.flatten(2)[:, :, places]
+        return torch.where(inside, winner - others, 0.0).flatten(1)
+
+    def _windows(self, value: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+        """Return flat indices ``[outputs, taps]`` of the windows, and which lie in the image."""
+        axes = []
+        for axis in (0, 1):
+            starts = torch.arange(gate.shape[2 + axis]) * self.stride[axis] - self.padding[axis]
+            axes.append(starts[:, None] + torch.arange(self.kernel[axis]) * self.dilation[axis])
+        rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]
+        height, width = value.shape[2:]
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        places = torch.where(inside, rows * width + columns, 0)
+        taps = self.kernel[0] * self.kernel[1]
+        return places.reshape(-1, taps).to(value.device), inside.reshape(-1, taps).to(value.device)
+
+
+Switch: TypeAlias = Rectifier | MaxPool
+Operation: TypeAlias = Affine | Switch
+
+
+def flatten(start: int, end: int) -> Affine:
+    """Flattening of each example.
+
+    Args:
+        start: First flattened dimension, at least 1: examples stay apart.
+        end: Last flattened dimension.
+
+    Returns:
+        The operation.
+
+    Raises:
+        NotImplementedError: If ``start`` is less than 1.
+    """
+    if start < 1:
+        raise NotImplementedError(f"flattening must start at dimension 1 or later, got {start}")
+
+    def flat(value: Tensor) -> Tensor:
+        return value.flatten(start, end)
+
+    return Affine(flat, flat)
+
+
+def check_image(value: Tensor, layer: str) -> None:
+    """Refuse what torch would read as a single image without a batch dimension.
+
+    Args:
+        value: What the layer is given.
+        layer: The layer's class, for the message.
+
+    Raises:
+        ValueError: If the value has not four dimensions.
+    """
+    if value.ndim != 4:
+        raise ValueError(
+            f"{layer} needs [batch, channels, height, width], got shape {tuple(value.shape)}"
+        )
+
+
+def affine_layer(module: nn.Module) -> Affine | None:
+    """The affine map of a layer, its weights read now and detached.
+
+    Args:
+        module: A layer whose ``forward`` is that of its torch class.
+
+    Returns:
+        The operation, or None if the layer is not one of the known affine ones.
+
+    Raises:
+        ValueError: If batch norm or dropout is in training mode.
+        NotImplementedError: If batch norm has no running statistics.
+    """
+    if isinstance(module, nn.Linear):
+        weight, bias = module.weight.detach(), _detached(module.bias)
+        return Affine(lambda x: F.linear(x, weight, bias), lambda x: F.linear(x, weight))
+    if isinstance(module, nn.Conv2d):
+        return _convolution(module)
+    if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        return _batch_norm(module)
+    if isinstance(module, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
+        pool = module
+
+        def average(value: Tensor) -> Tensor:
+            check_image(value, type(pool).__name__)
+            averaged: Tensor = pool.forward(value)
+            return averaged
+
+        return Affine(average, average)
+    if isinstance(module, nn.Dropout) and module.training and module.p > 0:
+        raise ValueError("is in training mode: it is random; call eval() before")
+    if isinstance(module, (nn.Identity, nn.Dropout)):
+        return Affine(lambda x: x, lambda x: x)
+    return flatten(module.start_dim, module.end_dim) if isinstance(module, nn.Flatten) else None
+
+
+def _detached(parameter: Tensor | None) -> Tensor | None:
+    return None if parameter is None else parameter.detach()
+
+
+def _convolution(module: nn.Conv2d) -> Affine:
+    weight, bias = module.weight.detach(), _detached(module.bias)
+
+    def convolve(value: Tensor, constant: Tensor | None) -> Tensor:
+        check_image(value, "Conv2d")
+        convolved: Tensor = module._conv_forward(value, weight, constant)  # every padding mode
+        return convolved
+
+    return Affine(lambda x: convolve(x, bias), lambda x: convolve(x, None))
+
+
+def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
+    if module.training:
+        raise ValueError("is in training mode: it mixes examples; call eval() before")
+    if module.running_mean is None or module.running_var is None:
+        raise NotImplementedError("has no running statistics: it mixes examples in eval mode too")
+    mean, variance = module.running_mean.detach(), module.running_var.detach()
+    scale = torch.rsqrt(variance + module.eps)
+    if module.weight is not None:
+        scale = scale * module.weight.detach()
+    shift = -mean * scale
+    if module.bias is not None:
+        shift = shift + module.bias.detach()
+
+    def apply(value: Tensor, constant: bool) -> Tensor:
+        module._check_input_dim(value)
+        shape = (-1, *[1] * (value.ndim - 2))
+        scaled = value * scale.reshape(shape)
+        return scaled + shift.reshape(shape) if constant else scaled
+
+    return Affine(lambda x: apply(x, True), lambda x: apply(x, False))
