@@ -82,7 +82,7 @@ def separating_halfspaces(points: Tensor, labels: Tensor, eps: float, ord: float
     """
     order, radius = as_order(ord), as_number("eps", eps, minimum=0)
     data = check_data(points, labels)
-    gap = _gap(data, radius, order)
+    gap = class_gap(data, radius, order)
     normals: list[Tensor] = [data.points[:0]]
     owner: list[Tensor] = [data.labels[:0]]
     if gap < math.inf:
@@ -177,8 +177,20 @@ def _closest(data: Data, order: float) -> tuple[int, int, float]:
     return best
 
 
-def _gap(data: Data, eps: float, order: float) -> float:
-    """Return the distance between classes minus 2 eps, if it is positive beyond rounding."""
+def class_gap(data: Data, eps: float, order: float) -> float:
+    """Return the distance between classes minus 2 eps, if it is positive beyond rounding.
+
+    Args:
+        data: A checked data set.
+        eps: Radius of the balls.
+        order: Order of their norm.
+
+    Returns:
+        The gap, ``math.inf`` for a single class.
+
+    Raises:
+        ValueError: If the gap is not positive, or too small for the dtype.
+    """
     first, second, distance = _closest(data, order)
     gap = distance - 2 * eps
     between = (
