@@ -9,6 +9,7 @@ from nbsrc.perturbation.bounds import Prop41Bounds as Prop41Bounds
 from nbsrc.perturbation.bounds import cross_lipschitz_squared as cross_lipschitz_squared
 from nbsrc.perturbation.bounds import gradient_hessian_constant as gradient_hessian_constant
 from nbsrc.perturbation.bounds import prop41_bounds as prop41_bounds
+from nbsrc.perturbation.coupling import critical_products as critical_products
 from nbsrc.perturbation.exact import ExactPerturbation as ExactPerturbation
 from nbsrc.perturbation.exact import exact_perturbation_norm as exact_perturbation_norm
 from nbsrc.perturbation.exact import exact_worst_loss as exact_worst_loss
@@ -18,6 +19,15 @@ from nbsrc.perturbation.multiclass import (
 from nbsrc.perturbation.multiclass import (
     taylor_perturbation_multiclass as taylor_perturbation_multiclass,
 )
+from nbsrc.perturbation.networks import local_piece as local_piece
+from nbsrc.perturbation.networks import network_penalties as network_penalties
+from nbsrc.perturbation.networks import network_penalties_autograd as network_penalties_autograd
+from nbsrc.perturbation.networks import network_perturbation as network_perturbation
+from nbsrc.perturbation.penalties import Penalties as Penalties
+from nbsrc.perturbation.penalties import binary_penalties as binary_penalties
+from nbsrc.perturbation.penalties import cross_lipschitz_penalty as cross_lipschitz_penalty
+from nbsrc.perturbation.penalties import jacobian_penalty as jacobian_penalty
+from nbsrc.perturbation.penalties import penalty_values as penalty_values
 from nbsrc.perturbation.quadratic import QuadraticSolution as QuadraticSolution
 from nbsrc.perturbation.quadratic import minimal_quadratic as minimal_quadratic
 from nbsrc.perturbation.softmax import Confidence as Confidence
