@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nbsrc.perturbation._arguments import Labels, check_labels, check_probabilities, check_shapes
-from nbsrc.perturbation.softmax import other_classes, pick
+from nbsrc.perturbation.softmax import columns, other_classes, pick
 from nbsrc.perturbation.taylor import lemma31_bounds
 
 __all__ = [
@@ -174,8 +174,7 @@ def gradient_norm(p: Tensor, V: Tensor, labels: Tensor) -> Tensor:
     Returns:
         ``[...]``.
     """
-    own = torch.take_along_dim(V, labels.unsqueeze(-1).unsqueeze(-1), dim=-1)
-    gradient = ((V - own) @ p.unsqueeze(-1)).squeeze(-1)
+    gradient = ((V - columns(V, labels.unsqueeze(-1))) @ p.unsqueeze(-1)).squeeze(-1)
     norm: Tensor = torch.linalg.vector_norm(gradient, dim=-1)
     return norm
 

@@ -22,7 +22,7 @@ from nbsrc.perturbation._arguments import (
     check_shapes,
     dual_order,
 )
-from nbsrc.perturbation.softmax import class_differences, other_classes, pick
+from nbsrc.perturbation.softmax import class_differences, columns, other_classes, pick
 
 __all__ = ["ExactPerturbation", "exact_perturbation_norm", "exact_worst_loss"]
 
@@ -98,7 +98,7 @@ def exact_perturbation_norm(
     widths = torch.linalg.vector_norm(D, dual, dim=-2)
     distances = torch.where(margins > 0, margins / widths, torch.zeros_like(widths))
     norm, nearest = distances.min(dim=-1)
-    towards = torch.take_along_dim(D, nearest.unsqueeze(-1).unsqueeze(-1), dim=-1).squeeze(-1)
+    towards = columns(D, nearest.unsqueeze(-1)).squeeze(-1)
     target = nearest + (nearest >= labels)
     certified = is_network = None
     if region_radius is not None:

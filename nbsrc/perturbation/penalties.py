@@ -66,6 +66,7 @@ def penalty_values(p: Tensor, V: Tensor, y: Labels) -> Penalties:
         ValueError: If a shape or label is wrong, or p is no distribution.
 
     Example:
+        >>> import torch
         >>> p = torch.tensor([0.75, 0.25], dtype=torch.float64)
         >>> V = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
         >>> [round(float(value), 6) for value in vars(penalty_values(p, V, 0)).values()]
@@ -100,6 +101,7 @@ def binary_penalties(p_y: Real, V: Tensor) -> Penalties:
         ValueError: If ``p_y`` is outside (0, 1), or K is not 2.
 
     Example:
+        >>> import torch
         >>> V = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
         >>> [round(float(value), 6) for value in vars(binary_penalties(0.75, V)).values()]
         [2.0, 2.0, 0.25, 0.75]

@@ -16,7 +16,15 @@ from torch.nn import functional as F
 
 from nbsrc.perturbation._arguments import Labels, check_classes, check_labels
 
-__all__ = ["Confidence", "class_differences", "confidence", "loss_slack", "other_classes", "pick"]
+__all__ = [
+    "Confidence",
+    "class_differences",
+    "columns",
+    "confidence",
+    "loss_slack",
+    "other_classes",
+    "pick",
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Confidence:
 def confidence(logits: Tensor, y: Labels) -> Confidence:
     r"""Return the label's probability and the shares of the other classes.
 
-    .. math:: p_y = \sigma(-m), \quad q = \sigma(m), \quad m = \log\sum_{j\ne y} e^{z_j} - z_y
+    .. math:: p_y = \sigma(-m), \quad q = \sigma(m), \quad m = \log\sum_{j\ne y} e^{z_j-z_y}
 
     Args:
         logits: ``[..., K]``, K >= 2.
@@ -62,8 +70,8 @@ def confidence(logits: Tensor, y: Labels) -> Confidence:
     """
     logits = check_classes("logits", logits)
     labels = check_labels(y, logits)
-    rivals = other_classes(logits, labels)
-    m = torch.logsumexp(rivals, dim=-1) - pick(logits, labels)
+    rivals = other_classes(logits, labels) - pick(logits, labels).unsqueeze(-1)
+    m = torch.logsumexp(rivals, dim=-1)
     log_label, log_others = F.logsigmoid(-m), F.logsigmoid(m)
     return Confidence(
         label=torch.sigmoid(-m),
@@ -149,6 +157,20 @@ def class_differences(V: Tensor, labels: Tensor) -> Tensor:
         ``[..., n, K - 1]``, the columns :math:`v_j - v_y`.
     """
     index = torch.arange(V.shape[-1] - 1, device=V.device)
-    index = (index + (index >= labels.unsqueeze(-1))).unsqueeze(-2)
-    own = torch.take_along_dim(V, labels.unsqueeze(-1).unsqueeze(-1), dim=-1)
-    return torch.take_along_dim(V, index, dim=-1) - own
+    index = index + (index >= labels.unsqueeze(-1))
+    return columns(V, index) - columns(V, labels.unsqueeze(-1))
+
+
+def columns(V: Tensor, index: Tensor) -> Tensor:
+    """Return some columns of each matrix of a batch.
+
+    Args:
+        V: ``[..., n, K]``.
+        index: Integers, ``[..., m]``, broadcast against the batch of ``V``.
+
+    Returns:
+        ``[..., n, m]``.
+    """
+    batch = torch.broadcast_shapes(V.shape[:-2], index.shape[:-1])
+    every = V.expand(*batch, *V.shape[-2:])
+    return torch.take_along_dim(every, index.expand(*batch, index.shape[-1]).unsqueeze(-2), dim=-1)
