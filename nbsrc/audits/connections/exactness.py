@@ -27,10 +27,10 @@ __all__ = [
     "audit_ratio",
     "audit_rises",
     "audit_worst_loss",
-    "exact_radius",
     "crossing",
     "curvature_safe_loss",
     "curvature_safe_radius",
+    "exact_radius",
     "margin_of_ratio",
     "ratio",
     "taylor_radius",
@@ -235,8 +235,7 @@ def audit_rises(curve: Callable[[float], float], arguments: list[float]) -> Find
             low, high = curve(one), curve(two)
             yield (high - low) / abs(high), (number,), {"from": one, "to": two}
 
-    found = collect(cases(), tolerance=0, family="a grid of probabilities or margins")
-    return found
+    return collect(cases(), tolerance=0, family="a grid of probabilities or margins")
 
 
 def audit_near_half(instances: Iterable[Instance]) -> Finding:

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Instance", "at_margins", "correct", "random_instances", "random_multiclass", "small_instances"]
+__all__ = [
+    "Instance",
+    "at_margins",
+    "correct",
+    "random_instances",
+    "random_multiclass",
+    "small_instances",
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,7 @@ class Quadratic:
         Returns:
             Shape ``[...]``.
         """
-        total: Tensor = r @ self.g + ((r @ self.H) * r).sum(-1) / 2
-        return total
+        return r @ self.g + ((r @ self.H) * r).sum(-1) / 2
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -74,8 +73,8 @@ def shortest_step(problem: Quadratic) -> float:
     steep = c.abs() > 1e-12 * max(1.0, float(problem.g.norm()))
 
     def step(mu: float) -> Tensor:
-        weight = torch.where(steep, mu / (1 - mu * values), torch.zeros_like(values))
-        return weight * c
+        weight: Tensor = torch.where(steep, mu / (1 - mu * values), torch.zeros_like(values))
+        return torch.mul(weight, c)
 
     def gain(mu: float) -> float:
         r = step(mu)
