@@ -59,7 +59,8 @@ def inflate_norms(network: nn.Sequential, scale: float) -> nn.Sequential:
     Nothing but zeros is added to any sum of the original network. The values are the same bit for
     bit wherever sums of the same terms are; a library may add in another order when a matrix has
     another size, and then the difference is its rounding. ``scale`` times the inputs must not
-    overflow. In training mode dropout draws other random numbers.
+    overflow. In training mode dropout draws other random numbers. A convolution whose windows
+    meet nothing but padding has norm 0 whatever its weights.
 
     Args:
         network: ``nn.Sequential``, nested or not, of ``Linear``, ``Conv2d`` (groups = 1),

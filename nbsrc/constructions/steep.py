@@ -246,6 +246,4 @@ def _coordinate_tents(
 
 def _power_of_two(limit: float) -> float:
     """Return the largest power of two that is at most ``limit``."""
-    mantissa, exponent = math.frexp(limit)
-    del mantissa  # in [0.5, 1)
-    return math.ldexp(1.0, exponent - 1)
+    return math.ldexp(1.0, math.frexp(limit)[1] - 1)
