@@ -11,7 +11,15 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 
-__all__ = ["Sample", "audit_at_most", "audit_equal", "audit_true", "combine", "relative_error"]
+__all__ = [
+    "Sample",
+    "audit_at_most",
+    "audit_equal",
+    "audit_true",
+    "combine",
+    "entrywise_error",
+    "relative_error",
+]
 
 
 class Sample(Protocol):
@@ -55,6 +63,23 @@ def relative_error(left: Tensor | float, right: Tensor | float) -> float:
         return 0.0 if torch.equal(one, two) else 1.0
     largest = float(torch.maximum(one.abs(), two.abs()).amax()) if one.numel() else 0.0
     return float((one - two).abs().amax()) / largest if largest else 0.0
+
+
+def entrywise_error(left: Tensor, right: Tensor) -> float:
+    """Return the largest relative error of the entries, each on its own scale.
+
+    Args:
+        left: A vector.
+        right: A vector of the same length.
+
+    Returns:
+        The error.
+
+    Example:
+        >>> entrywise_error(torch.tensor([100.0, 1.0]), torch.tensor([100.0, 2.0]))
+        0.5
+    """
+    return max(relative_error(one, two) for one, two in zip(left, right, strict=True))
 
 
 def audit_equal(

@@ -41,6 +41,7 @@ def hessian(instance: Instance) -> Tensor:
     return result
 
 
+@lru_cache(maxsize=4096)
 def jacobian(instance: Instance) -> Tensor:
     """Return the Jacobian of the logits, one row per class.
 

@@ -1,4 +1,4 @@
-"""The ingredients nu, mu and p, and the inequalities between the penalties (two classes)."""
+"""The ingredients nu, mu and p: what they bound, and how far they can be chosen freely."""
 
 from __future__ import annotations
 
@@ -10,25 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nbsrc.audits.connections.compare import audit_at_most, combine
 from nbsrc.audits.connections.instances import Instance
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
-from nbsrc.perturbation import binary_penalties
 
 __all__ = [
     "Target",
-    "audit_descent_lowers_nu",
-    "audit_eq12",
     "audit_inputs_differ",
     "audit_lipschitz",
-    "audit_penalty_chain",
     "audit_reachable",
     "targets",
 ]
-
-TOLERANCE = 1e-10
-TWO = "two classes, columns of every kind"
 
 
 def audit_lipschitz(
@@ -170,89 +162,3 @@ def audit_inputs_differ(instances: Iterable[Instance], steps: Callable[[Instance
             yield (change if change > 1e-9 else -1.0), x.size, x.description
 
     return collect(cases(), tolerance=0, family="pairs of inputs of one linear network")
-
-
-def audit_penalty_chain(instances: Iterable[Instance], factor: float = 0.5) -> Finding:
-    """Test ``(1 - p)^2 nu^2 <= p (1 - p) nu^2 <= mu^2 / 2``.
-
-    Args:
-        instances: Two-class instances.
-        factor: What stands for 1/2; a smaller number plants an error.
-
-    Returns:
-        The finding.
-    """
-    cases = [(x, binary_penalties(x.p, x.V)) for x in instances]
-    found = {id(x): values for x, values in cases}
-    every = [x for x, _ in cases]
-    return combine(
-        audit_at_most(
-            every, lambda x: float(found[id(x)].input_gradient),
-            lambda x: float(found[id(x)].curvature), tolerance=TOLERANCE, family=TWO,
-        ),
-        audit_at_most(
-            every, lambda x: float(found[id(x)].curvature),
-            lambda x: factor * float(found[id(x)].jacobian), tolerance=TOLERANCE, family=TWO,
-        ),
-        family=TWO,
-    )  # fmt: skip
-
-
-def audit_eq12(instances: Iterable[Instance], weight: float = 1.0) -> Finding:
-    """Test eq. (12): ``nu^2/2 <= |v_+|^2/2 + |v_+ . v_-| + |v_-|^2/2 <= mu^2``.
-
-    Args:
-        instances: Two-class instances.
-        weight: Factor of the middle term's product; anything but 1 plants an error.
-
-    Returns:
-        The finding.
-    """
-
-    def middle(x: Instance) -> float:
-        squares = float(x.V.square().sum()) / 2
-        return squares + weight * abs(float(x.V[:, 0] @ x.V[:, 1]))
-
-    every = list(instances)
-    return combine(
-        audit_at_most(every, lambda x: x.nu**2 / 2, middle, tolerance=TOLERANCE, family=TWO),
-        audit_at_most(
-            every, middle, lambda x: float(x.V.square().sum()), tolerance=TOLERANCE, family=TWO
-        ),
-        family=TWO,
-    )
-
-
-def audit_descent_lowers_nu(
-    instances: Iterable[Instance], names: tuple[str, ...], largest_margin: float = math.inf
-) -> Finding:
-    """Test that a small gradient step on a penalty lowers nu, with p following V.
-
-    Args:
-        instances: Two-class instances with ``nu > 0`` and a whole or random V.
-        names: Penalties: fields of :class:`nbsrc.perturbation.Penalties`.
-        largest_margin: Leave out points whose margin is larger.
-
-    Returns:
-        The finding; the slack is minus the relative change of ``nu^2`` per unit step, so positive
-        where nu falls.
-    """
-
-    def change(x: Instance, name: str) -> float:
-        V = x.V.clone().requires_grad_()
-        a = V[:, 0] - V[:, 1]
-        others = {"jacobian": V.square().sum(), "cross_lipschitz": a.square().sum() / 2}
-        q = torch.sigmoid(-x.sign * (a @ x.x))
-        others["input_gradient"] = (q * a).square().sum()
-        others["curvature"] = q * (1 - q) * a.square().sum()
-        slope = torch.autograd.grad(others[name], V)[0]
-        return float(2 * x.a @ (slope[:, 0] - slope[:, 1])) / x.nu**2
-
-    def cases() -> Iterator[Case]:
-        for x in instances:
-            if x.nu > 0 and x.margin <= largest_margin:
-                for name in names:
-                    shown = {**x.description, "penalty": name, "margin": x.margin}
-                    yield change(x, name), x.size, shown
-
-    return collect(cases(), tolerance=1e-10, family="one-layer networks, right and wrong points")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,16 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nbsrc.audits.connections.compare import relative_error
 from nbsrc.audits.connections.instances import Instance
-from nbsrc.audits.finding import Case, collect
-from nbsrc.claims import Finding
 
 __all__ = [
     "NetworkPoint",
-    "audit_linear_map",
-    "audit_masks",
-    "audit_piecewise_linear",
     "local_instance",
     "random_points",
     "smallest_points",
@@ -188,79 +182,3 @@ def random_points(count: int, seed: int, *, slopes: tuple[float, ...] = (0.0,), 
         offsets = tuple(torch.randn(w.shape[1], generator=g).double() for w in weights[:-1])
         x = torch.randn(widths[0], generator=g, dtype=torch.float64)
         yield NetworkPoint(weights, x, slopes[number % len(slopes)], offsets if biases else None)
-
-
-def audit_piecewise_linear(points: Iterable[NetworkPoint], seed: int) -> Finding:
-    """Test that g has no second difference inside a region, and that ``g(t x) = t g(x)``.
-
-    Args:
-        points: Networks and points.
-        seed: Seed of the directions.
-
-    Returns:
-        The finding; absolute errors over the largest logit.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def cases() -> Iterator[Case]:
-        for point in points:
-            step = torch.randn(len(point.x), generator=generator, dtype=torch.float64)
-            while not (point.same_region(point.x + step) and point.same_region(point.x - step)):
-                step = step / 2
-            g, x = point.logits, point.x
-            bend = (g(x + step) - 2 * g(x) + g(x - step)).abs().max()
-            scaled = (g(3 * x) - 3 * g(x)).abs().max()
-            scale = max(1e-6, float(g(x).abs().max()))
-            yield -float(torch.maximum(bend, scaled)) / scale, point.size, point.description
-
-    return collect(cases(), tolerance=1e-8, family="random networks of one to four layers")
-
-
-def audit_masks(points: Iterable[NetworkPoint], *, slopes: bool) -> Finding:
-    """Test eq. (4): ``s(h_j) = D_j h_j`` for the pre-activations of every hidden layer.
-
-    Args:
-        points: Networks and points.
-        slopes: Masks of slopes instead of the printed 0 and 1.
-
-    Returns:
-        The finding.
-    """
-
-    def error(point: NetworkPoint) -> float:
-        pairs = zip(point.hidden(point.x), point.masks(slopes=slopes), strict=True)
-        return max((relative_error(point.activation(h), mask * h) for h, mask in pairs), default=0)
-
-    results = ((-error(p), p.size, p.description) for p in points)
-    return collect(results, tolerance=1e-12, family="general ReLUs of several slopes")
-
-
-def audit_linear_map(points: Iterable[NetworkPoint], seed: int, *, slopes: bool) -> Finding:
-    """Test eq. (5): V is the Jacobian, and ``g(x') = V^T x'`` throughout the region.
-
-    The points x' are ``x / 3``, ``5 x`` and random ones of the same activation pattern.
-
-    Args:
-        points: Networks and points.
-        seed: Seed of the points.
-        slopes: Masks of slopes instead of the printed 0 and 1.
-
-    Returns:
-        The finding.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def error(point: NetworkPoint) -> float:
-        V = point.map(slopes=slopes)
-        worst = relative_error(V.T, torch.autograd.functional.jacobian(point.logits, point.x))
-        others = [point.x / 3, 5 * point.x]
-        for scale in (1.0, 0.3, 0.1):
-            step = torch.randn(len(point.x), generator=generator, dtype=torch.float64)
-            others.append(point.x + scale * step)
-        for other in others:
-            if point.same_region(other):
-                worst = max(worst, relative_error(V.T @ other, point.logits(other)))
-        return worst
-
-    results = ((-error(p), p.size, p.description) for p in points)
-    return collect(results, tolerance=1e-9, family="random networks, points of the same region")
