@@ -35,8 +35,8 @@ class QuadraticSolution:
         norm: Its norm, ``[...]``; infinite where no perturbation is enough.
         perturbation: A minimiser, ``[..., n]`` (NaN where the norm is infinite); in the
             hard case, and in l1 and linf, there can be others.
-        hard_case: Whether the leading eigenspace of H is orthogonal to the gradient and needed,
-            ``[...]``: the minimisers then are at least two. False in l1 and linf.
+        hard_case: Whether the leading eigenspace of H is needed and orthogonal to the gradient, up
+            to rounding, ``[...]``: the minimisers then are at least two. False in l1 and linf.
     """
 
     norm: Tensor
@@ -132,7 +132,8 @@ def solve_in_eigenbasis(g: Tensor, eigenvalues: Tensor, xi: Tensor) -> Quadratic
         middle = (low + high) / 2
         enough = lift(middle.exp())[0] >= xi
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
-    value, step = lift(torch.where(too_little, (low * 0 - 650).exp(), ((low + high) / 2).exp()))
+    delta = torch.where(too_little, torch.full_like(low, -650), (low + high) / 2).exp()
+    value, step = lift(delta)
     missing = torch.sqrt((2 * (xi - value) / base).clamp_min(0))  # inf where base is 0
     extra = torch.where(too_little, missing, torch.zeros_like(missing)).unsqueeze(-1)
     # Away from 0: adding to the entry of the leading eigenvector in its own direction.
@@ -142,7 +143,9 @@ def solve_in_eigenbasis(g: Tensor, eigenvalues: Tensor, xi: Tensor) -> Quadratic
     step = torch.where(solved.unsqueeze(-1), step, torch.zeros_like(step))
     norm = torch.linalg.vector_norm(step, dim=-1)
     step = torch.where(torch.isfinite(norm).unsqueeze(-1), step, torch.full_like(step, math.nan))
-    return QuadraticSolution(norm, step, too_little & solved & (base > 0))
+    # Below the rounding of the eigenvalue, delta is fixed by rounding errors of g, not by g.
+    hard = delta <= 8 * torch.finfo(g.dtype).eps * base
+    return QuadraticSolution(norm, step, hard & solved & torch.isfinite(norm))
 
 
 def best_vertex(slopes: Tensor, bends: Tensor, xi: Tensor, vertices: Tensor) -> QuadraticSolution:
