@@ -1,0 +1,332 @@
+"""Theorem 2: robust networks are built and certified, set by set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.audits.robustness.sets import LabelledSet
+from nbsrc.claims import Finding
+from nbsrc.constructions import robust_classifier
+from nbsrc.constructions.certify import certify_robust
+
+__all__ = [
+    "Instance",
+    "audit_any_probabilities",
+    "audit_classes",
+    "audit_constructed",
+    "audit_proof_steps",
+    "audit_theorem2",
+    "audit_vector_outputs",
+    "audit_without_the_support",
+    "certified_share",
+    "large_random_set",
+]
+
+
+class Instance(Protocol):
+    """A data set for which Theorem 2 promises a network."""
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """What orders counterexamples."""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The set in words."""
+
+    def best_robust_accuracy(self) -> float:
+        """Return the certified robust accuracy of a network, or a bound that all networks obey."""
+
+
+def certified_share(data: LabelledSet, network: nn.Sequential | None = None) -> float:
+    """Return the certified share of robust points.
+
+    Args:
+        data: The set.
+        network: The network; by default the one that is built for the set, if the set is separable.
+
+    Returns:
+        A lower bound of the robust accuracy under equal weights. Without a network and with two
+        balls of different classes that share a point, an upper bound: one of the two is lost.
+    """
+    if network is None:
+        if data.separation <= 2 * data.eps:
+            return 1 - 1 / len(data.points)
+        network = robust_classifier(data.points, data.labels, data.eps, data.ord)
+    found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
+    return found.robust_accuracy.lower
+
+
+def audit_theorem2(instances: Iterable[Instance | LabelledSet]) -> Finding:
+    """Test that every separable set has a network of robust accuracy 1.
+
+    Args:
+        instances: Sets under their metric, each with its best certified robust accuracy.
+
+    Returns:
+        The finding; the slack is the robust accuracy minus 1.
+    """
+
+    def judged() -> Iterator[Case]:
+        for data in instances:
+            if isinstance(data, LabelledSet):
+                accuracy = certified_share(data)
+            else:
+                accuracy = data.best_robust_accuracy()
+            yield accuracy - 1, data.size, data.description | {"robust accuracy": accuracy}
+
+    return collect(judged(), tolerance=0, family="separable sets")
+
+
+def audit_constructed(
+    sets: Iterable[LabelledSet], *, tolerance: float, attack_factor: float = 1.0
+) -> Finding:
+    """Bound the distance of the constructed network's output from the label over every ball.
+
+    Args:
+        sets: Separable sets.
+        tolerance: Largest distance allowed; Definition 2 allows anything below 0.5.
+        attack_factor: The balls are attacked with a gap's worth more than eps: with
+            ``eps + (factor - 1) * separation / 2``. A control; 1 tests the statement.
+
+    Returns:
+        The finding; the slack is minus the certified largest distance.
+    """
+
+    def judged() -> Iterator[Case]:
+        for data in sets:
+            network = robust_classifier(data.points, data.labels, data.eps, data.ord)
+            eps = data.eps + (attack_factor - 1) * data.separation / 2
+            found = certify_robust(network, data.points, data.labels, eps, data.ord, pieces=1)
+            deviation = float(found.deviation.max())
+            yield -deviation, data.size, data.description | {"distance": deviation}
+
+    return collect(judged(), tolerance=tolerance, family="separable finite sets")
+
+
+def audit_vector_outputs(sets: Iterable[LabelledSet], *, swap_classes: bool = False) -> Finding:
+    """Test the vector version: the score of the true class is largest on every ball, at any scale.
+
+    A factor on the last layer changes no decision and multiplies the Lipschitz constant.
+
+    Args:
+        sets: Separable sets.
+        swap_classes: Whether two outputs change places (a control).
+
+    Returns:
+        The finding; the slack is the certified share minus 1, for factors 1 and 1000.
+    """
+
+    def judged() -> Iterator[Case]:
+        for data in sets:
+            network = robust_classifier(
+                data.points, data.labels, data.eps, data.ord, output="scores"
+            )
+            for factor in (1.0, 1000.0):
+                last = network[-1]
+                assert isinstance(last, nn.Linear)
+                scaled = nn.Linear(last.in_features, last.out_features, dtype=last.weight.dtype)
+                order = list(range(last.out_features))
+                if swap_classes:
+                    order[:2] = [1, 0]
+                scaled.weight = nn.Parameter(factor * last.weight.detach()[order])
+                scaled.bias = nn.Parameter(factor * last.bias.detach()[order])
+                ranks = replace(data, labels=data.labels.unique(return_inverse=True)[1])
+                share = certified_share(ranks, nn.Sequential(*network[:-1], scaled))
+                yield share - 1, data.size, data.description | {"factor": factor}
+
+    return collect(judged(), tolerance=0, family="separable finite sets, vector outputs")
+
+
+def audit_without_the_support(sets: Iterable[LabelledSet], seed: int) -> Finding:
+    """Test whether a network can be built without knowing the distribution.
+
+    A network is built for all points but one; the left-out point has positive probability.
+
+    Args:
+        sets: Separable sets.
+        seed: Seed of the choice.
+
+    Returns:
+        The finding; the slack is the refuted share of the full set, negated.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def judged() -> Iterator[Case]:
+        for data in [_two_points(), *sets]:
+            out = int(torch.randint(len(data.points), (), generator=generator))
+            keep = torch.arange(len(data.points)) != out
+            if data.labels[keep].unique().numel() == 0:
+                continue
+            network = robust_classifier(data.points[keep], data.labels[keep], data.eps, data.ord)
+            found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
+            refuted = 1 - found.robust_accuracy.upper
+            shown = data.description | {"left out": out, "refuted share": refuted}
+            yield -refuted, data.size, shown
+
+    return collect(judged(), tolerance=0, family="separable finite sets, one point unseen")
+
+
+def audit_any_probabilities(
+    sets: Iterable[LabelledSet],
+    seed: int,
+    *,
+    tolerance: float,
+    dtype: torch.dtype = torch.float64,
+) -> Finding:
+    """Test that support and labels are enough, and that float arithmetic does no harm.
+
+    The network is run on centres and random points of every ball, in the given precision; the
+    robust share is taken under random probabilities.
+
+    Args:
+        sets: Separable sets.
+        seed: Seed of points and probabilities.
+        tolerance: Largest distance of an output from its label.
+        dtype: Precision in which the network runs.
+
+    Returns:
+        The finding; the slack is minus the largest distance from the label where the probability
+        is positive, or the certified accuracy minus 1 if that is less.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def judged() -> Iterator[Case]:
+        for data in sets:
+            network = robust_classifier(data.points, data.labels, data.eps, data.ord)
+            found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
+            weights = torch.rand(len(data.points), generator=generator, dtype=torch.float64)
+            weights /= weights.sum()
+            lost = float(weights[~found.certified].sum())
+            x = points_of_balls(data, 8, generator)
+            run = network.to(dtype)(x.to(dtype))[..., 0].double()
+            error = float((run - data.labels).abs().max())
+            shown = data.description | {"output error": error, "precision": str(dtype)}
+            yield min(-error, -lost), data.size, shown
+
+    return collect(judged(), tolerance=tolerance, family="separable sets, random probabilities")
+
+
+def points_of_balls(data: LabelledSet, count: int, generator: torch.Generator) -> Tensor:
+    """Draw points of the closed balls, the centres among them.
+
+    Args:
+        data: The set.
+        count: Points per ball.
+        generator: Source of randomness.
+
+    Returns:
+        ``[count, m, n]``; half of the drawn points lie on the boundary.
+    """
+    m, n = data.points.shape
+    step = torch.randn(count, m, n, generator=generator, dtype=torch.float64)
+    length = torch.linalg.vector_norm(step, ord=data.ord, dim=-1, keepdim=True)
+    radius = torch.rand(count, m, 1, generator=generator, dtype=torch.float64)
+    radius[: count // 2] = 1
+    radius[-1] = 0
+    # A hair less than eps: the point itself must lie in the ball after rounding.
+    return data.points + (1 - 1e-12) * data.eps * radius * step / length.clamp_min(1e-300)
+
+
+def audit_classes(
+    counts: Sequence[int], seed: int, *, tolerance: float, attack_factor: float = 1.0
+) -> Finding:
+    """Test that the number of classes does not matter for the existence of a robust network.
+
+    Args:
+        counts: Numbers of classes.
+        seed: Seed of the points.
+        tolerance: Largest distance of the output from the label.
+        attack_factor: As in :func:`audit_constructed`.
+
+    Returns:
+        The finding.
+    """
+    sets = [
+        large_random_set(3 * count, dimension=dimension, classes=count, seed=seed, ord=norm)
+        for count in counts
+        for dimension, norm in ((1, 2.0), (2, math.inf), (5, 1.0))
+    ]
+    return audit_constructed(sets, tolerance=tolerance, attack_factor=attack_factor)
+
+
+def audit_proof_steps(
+    sets: Iterable[LabelledSet], *, zeta: float = 0.1, tolerance: float
+) -> Finding:
+    """Test the steps of the proof after the first on finite sets and norm balls.
+
+    The covers of two classes are at distance separation - 2 eps > 0, so that their closures are
+    disjoint and the label function is continuous; and functions that differ from the labels by
+    zeta on every ball have robust accuracy 1.
+
+    Args:
+        sets: Separable sets.
+        zeta: Tolerance of the approximation.
+        tolerance: Rounding allowed for the distance.
+
+    Returns:
+        The finding; the slack is the smaller of minus the error of the distance and the certified
+        robust accuracy minus 1.
+    """
+
+    def judged() -> Iterator[Case]:
+        for data in sets:
+            x, z = _closest(data)
+            step = (z - x) * data.eps / data.separation
+            between = torch.linalg.vector_norm((z - step) - (x + step), ord=data.ord)
+            error = abs(float(between) - (data.separation - 2 * data.eps))
+            share = min(certified_share(data, _shifted(data, shift)) for shift in (zeta, -zeta))
+            yield min(-error, share - 1), data.size, data.description | {"zeta": zeta}
+
+    return collect(judged(), tolerance=tolerance, family="separable finite sets")
+
+
+def _shifted(data: LabelledSet, shift: float) -> nn.Sequential:
+    """Return the robust classifier with a constant error."""
+    network = robust_classifier(data.points, data.labels, data.eps, data.ord)
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    last.bias = nn.Parameter(last.bias.detach() + shift, requires_grad=False)
+    return network
+
+
+def large_random_set(
+    count: int, *, dimension: int, classes: int, seed: int, ord: float = 2.0
+) -> LabelledSet:
+    """Return random points of the unit cube, as many classes as wanted, eps at 0.45 separation.
+
+    Args:
+        count: Number of points, at least one per class.
+        dimension: Number of coordinates.
+        classes: Number of classes; every class occurs.
+        seed: Seed of the generator.
+        ord: Norm of the balls.
+
+    Returns:
+        The set.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(count, dimension, generator=generator, dtype=torch.float64)
+    data = LabelledSet(x, torch.arange(count) % classes + 1, 0.0, ord)
+    return data.with_eps(0.45 * data.separation)
+
+
+def _two_points() -> LabelledSet:
+    points = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    return LabelledSet(points, torch.tensor([1, 2]), 0.25, 2.0)
+
+
+def _closest(data: LabelledSet) -> tuple[Tensor, Tensor]:
+    distances = torch.linalg.vector_norm(
+        data.points[:, None] - data.points[None, :], ord=data.ord, dim=-1
+    )
+    distances[data.labels[:, None] == data.labels[None, :]] = torch.inf
+    i, j = divmod(int(distances.argmin()), len(data.points))
+    return data.points[i], data.points[j]

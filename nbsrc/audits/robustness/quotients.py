@@ -1,0 +1,323 @@
+"""Definition 1: quotients, regions and maximum cuts; and what a local constant is good for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, pairwise, permutations, product
+from typing import NamedTuple
+
+import torch
+from scipy.optimize import linprog
+from torch import Tensor, nn
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.bracket import Bracket
+from nbsrc.claims import Finding
+from nbsrc.linear_region import Region, enumerate_regions
+from nbsrc.lipschitz import lipschitz_constant, lipschitz_lower_bound
+from nbsrc.maxcut import max_cut, maxcut_network
+
+__all__ = [
+    "Ball",
+    "TwoPoints",
+    "audit_all_pairs",
+    "audit_local_slope",
+    "audit_maximum_cut",
+    "audit_regions_give_the_supremum",
+    "connected_graphs",
+    "random_balls",
+    "range_on_box",
+    "small_networks",
+    "two_point_quotient",
+]
+
+_ORDERS = (1.0, 2.0, math.inf)
+Graph = tuple[tuple[int, int], ...]
+
+
+def small_networks(count: int, seed: int, *, outputs: int | None = None) -> Iterator[nn.Sequential]:
+    """Yield networks on the line and in the plane with small integer weights, ties included.
+
+    Args:
+        count: Number of networks.
+        seed: Seed of the weights.
+        outputs: Number of outputs; by default one or two.
+
+    Yields:
+        Networks with one or two hidden layers of two to five units.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for number in range(count):
+        hidden = [2 + (number + k) % 4 for k in range(1 + number % 2)]
+        widths = [1 + number % 3 % 2, *hidden, outputs or 1 + number % 2]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layer = nn.Linear(before, after, dtype=torch.float64).requires_grad_(False)
+            layer.weight.copy_(torch.randint(-3, 4, (after, before), generator=generator))
+            layer.bias.copy_(torch.randint(-3, 4, (after,), generator=generator))
+            layers += [layer, nn.ReLU()]
+        yield nn.Sequential(*layers[:-1])
+
+
+def audit_all_pairs(*, include_equal: bool) -> Finding:
+    """Test that the quotient of eq. (4) is defined for all pairs of points, with f(x) = x.
+
+    Args:
+        include_equal: Whether equal points are pairs, as printed.
+
+    Returns:
+        The finding; the slack is -1 where the quotient is 0/0.
+    """
+    pairs = product(range(2), repeat=2)
+    cases = (
+        (-1.0 if a == b else 0.0, (a + b,), {"f": "x", "x1": a, "x2": b, "quotient": "0/0"})
+        for a, b in pairs
+        if include_equal or a != b
+    )
+    return collect(cases, tolerance=0, family="pairs of points on the line")
+
+
+def audit_regions_give_the_supremum(
+    networks: Iterable[nn.Sequential], seed: int, *, tolerance: float
+) -> Finding:
+    """Test that the largest operator norm over all regions is the supremum of the quotients.
+
+    Args:
+        networks: Small networks.
+        seed: Seed of the sampled pairs.
+        tolerance: Relative rounding.
+
+    Returns:
+        The finding; the slack is minus the relative amount by which a sampled pair exceeds the
+        value, or by which the pair in the steepest region misses it.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def judged() -> Iterator[Case]:
+        for network in networks:
+            inputs = network[0].in_features
+            regions = list(enumerate_regions(network))
+            for order in _ORDERS:
+                value = lipschitz_constant(network, order).value
+                starts, ends = torch.randn(2, 400, inputs, generator=generator).double() * 3
+                sampled = lipschitz_lower_bound(network, starts, ends, order)
+                steepest = max(regions, key=lambda r, p=order: _norm(r.weight, p))  # type: ignore[misc]
+                a, b = _steep_pair(steepest, order)
+                reached = lipschitz_lower_bound(network, a, b, order) if value > 0 else 0.0
+                off = max(sampled - value, value - reached, 0.0) / max(value, 1.0)
+                shown = {"inputs": inputs, "norm": str(order), "constant": value, "off by": off}
+                yield -off, (inputs, len(regions)), shown
+
+    return collect(judged(), tolerance=tolerance, family="small integer networks, three norms")
+
+
+def _norm(weight: Tensor, order: float) -> float:
+    return float(torch.linalg.matrix_norm(weight, ord=order))
+
+
+def _steep_pair(region: Region, order: float) -> tuple[Tensor, Tensor]:
+    """Return two points of the region along a vector that attains the norm of its Jacobian."""
+    weight = region.weight
+    if order == 1:
+        direction = torch.eye(weight.shape[1], dtype=weight.dtype)[weight.abs().sum(0).argmax()]
+    elif order == math.inf:
+        direction = weight[weight.abs().sum(1).argmax()].sign()
+    else:
+        direction = torch.linalg.svd(weight).Vh[0]
+    step = 0.5 * region.radius * direction / direction.norm().clamp_min(1e-300)
+    return (region.point - step)[None], (region.point + step)[None]
+
+
+class TwoPoints(NamedTuple):
+    """A Lipschitz constant on a set that is not convex.
+
+    Attributes:
+        quotient: The largest quotient over pairs of the set.
+        largest_slope: The largest slope of the function.
+    """
+
+    quotient: float
+    largest_slope: float
+
+
+def two_point_quotient() -> TwoPoints:
+    """Return both numbers for f(x) = |x - 1| on the compact set of 0 and 2.
+
+    Returns:
+        Quotient and largest slope.
+    """
+    f = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1)).double().requires_grad_(False)
+    f[0].weight.copy_(torch.tensor([[1.0], [-1.0]]))
+    f[0].bias.copy_(torch.tensor([-1.0, 1.0]))
+    f[2].weight.fill_(1.0)
+    f[2].bias.fill_(0.0)
+    ends = torch.tensor([[0.0], [2.0]]).double()
+    quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
+    return TwoPoints(quotient, lipschitz_constant(f, 2).value)
+
+
+def connected_graphs(nodes: int) -> Iterator[Graph]:
+    """Yield the connected graphs on 2 to ``nodes`` nodes, one per isomorphism class.
+
+    Args:
+        nodes: Largest number of nodes, at most 6 in reasonable time.
+
+    Yields:
+        Edge lists.
+    """
+    for count in range(2, nodes + 1):
+        seen: set[Graph] = set()
+        pairs = list(combinations(range(count), 2))
+        for size in range(count - 1, len(pairs) + 1):
+            for edges in combinations(pairs, size):
+                if edges in seen or not _connected(edges, count):
+                    continue
+                seen.update(_renamed(edges, names) for names in permutations(range(count)))
+                yield edges
+
+
+def _renamed(edges: Graph, names: tuple[int, ...]) -> Graph:
+    moved = [(names[a], names[b]) for a, b in edges]
+    return tuple(sorted((min(edge), max(edge)) for edge in moved))
+
+
+def _connected(edges: Graph, count: int) -> bool:
+    reached = {0}
+    for _ in range(count):
+        reached |= {x for edge in edges if reached & set(edge) for x in edge}
+    return len(reached) == count
+
+
+def audit_maximum_cut(
+    graphs: Iterable[Graph],
+    *,
+    tolerance: float,
+    value: Callable[[nn.Sequential, float], Bracket] = lipschitz_constant,
+) -> Finding:
+    """Test that the Lipschitz constant of a graph's network is its maximum cut.
+
+    Args:
+        graphs: Connected graphs.
+        tolerance: Rounding.
+        value: What computes the constant of a network in a norm.
+
+    Returns:
+        The finding over the norms l2 (squared) and linf; the slack is minus the difference.
+    """
+
+    def judged() -> Iterator[Case]:
+        for edges in graphs:
+            network, cut = maxcut_network(edges), max_cut(edges)
+            for order in (2.0, math.inf):
+                found = value(network, order).value ** (2 if order == 2 else 1)
+                shown = {"edges": str(edges), "norm": str(order), "cut": cut, "value": found}
+                yield -abs(found - cut), (len(edges), int(order == 2)), shown
+
+    return collect(judged(), tolerance=tolerance, family="connected graphs, two norms")
+
+
+class Ball(NamedTuple):
+    """A scalar classifier and a labelled linf ball.
+
+    Attributes:
+        network: The classifier.
+        centre: ``[n]``.
+        label: The label of the centre.
+        eps: Radius.
+    """
+
+    network: nn.Sequential
+    centre: Tensor
+    label: int
+    eps: float
+
+
+def random_balls(count: int, seed: int) -> Iterator[Ball]:
+    """Yield a constant classifier first, then random ones with balls of several sizes.
+
+    Args:
+        count: Number of networks; each gets nine balls.
+        seed: Seed.
+
+    Yields:
+        The balls; labels are the nearest integer to the output at the centre, or one more.
+    """
+    constant = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double()
+    constant.requires_grad_(False)
+    for k, weight, bias in ((0, 0.0, 0.0), (2, 0.0, 1.0)):
+        constant[k].weight.fill_(weight)
+        constant[k].bias.fill_(bias)
+    yield Ball(constant, torch.zeros(1).double(), 2, 0.5)
+    generator = torch.Generator().manual_seed(seed)
+    for network in small_networks(count, seed, outputs=1):
+        for eps, extra in product((0.03125, 0.125, 0.5), (0, 0, 1)):
+            centre = torch.randint(-16, 17, (network[0].in_features,), generator=generator) / 8
+            output = float(network(centre.double()[None])[0, 0])
+            yield Ball(network, centre.double(), round(output) + extra, eps)
+
+
+def range_on_box(network: nn.Sequential, centre: Tensor, eps: float) -> tuple[float, float]:
+    """Return the extremes of a scalar network on a closed linf ball, region by region.
+
+    Args:
+        network: A scalar network.
+        centre: ``[n]``.
+        eps: Radius.
+
+    Returns:
+        Least and largest value: two linear programmes per region.
+
+    Raises:
+        RuntimeError: If a linear programme is not solved.
+    """
+    low, high = math.inf, -math.inf
+    limits = [(float(c) - eps, float(c) + eps) for c in centre]
+    for region in enumerate_regions(network, (centre - eps, centre + eps)):
+        weight, bias = region.weight[0].numpy(), float(region.bias[0])
+        for sign in (1.0, -1.0):
+            found = linprog(
+                sign * weight, region.normals.numpy(), region.offsets.numpy(), bounds=limits
+            )
+            if not found.success:
+                raise RuntimeError(f"the linear programme was not solved: {found.message}")
+            value = sign * float(found.fun) + bias
+            low, high = min(low, value), max(high, value)
+    return low, high
+
+
+def audit_local_slope(balls: Iterable[Ball], *, centre: bool, slope_factor: float = 1.0) -> Finding:
+    """Test that a small local Lipschitz constant makes a point robust.
+
+    Args:
+        balls: Classifiers and balls.
+        centre: Whether the output at the centre counts: ``L eps < 0.5 - |g(x) - y|``, or only
+            ``L eps < 0.5``.
+        slope_factor: A factor for the local constant (a control; 1 tests the statement).
+
+    Returns:
+        The finding; the slack is 0.5 minus the largest ``|g - y|`` on the ball where the condition
+        holds.
+    """
+
+    def judged() -> Iterator[Case]:
+        for ball in balls:
+            box = (ball.centre - ball.eps, ball.centre + ball.eps)
+            slope = slope_factor * lipschitz_constant(ball.network, math.inf, box).value
+            output = float(ball.network(ball.centre[None])[0, 0])
+            room = 0.5 - (abs(output - ball.label) if centre else 0.0)
+            if slope * ball.eps >= room:
+                continue
+            low, high = range_on_box(ball.network, ball.centre, ball.eps)
+            worst = max(high - ball.label, ball.label - low)
+            shown = {
+                "centre": ball.centre.tolist(),
+                "output at the centre": output,
+                "label": ball.label,
+                "eps": ball.eps,
+                "local constant": slope,
+                "largest distance from the label": worst,
+            }
+            yield 0.5 - worst, (len(ball.centre), int(slope > 0)), shown
+
+    return collect(judged(), tolerance=1e-9, family="linf balls of small integer networks")
