@@ -1,0 +1,246 @@
+"""The logistic loss with one output, appendix G: what carries over from two outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import torch
+from scipy.optimize import brentq
+from torch import Tensor
+from torch.nn import functional as F
+
+from nbsrc.audits.connections.compare import audit_equal, combine, relative_error
+from nbsrc.audits.connections.optima import quadratic_optimum
+from nbsrc.audits.finding import collect
+from nbsrc.claims import Finding
+from nbsrc.perturbation import taylor_perturbation_norm
+
+__all__ = [
+    "OneOutput",
+    "Sample",
+    "audit_as_two_classes",
+    "audit_derivatives",
+    "audit_minimisers",
+    "audit_perturbation",
+    "minimiser",
+    "one_outputs",
+    "samples",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class OneOutput:
+    """A linear piece ``v^T x`` with the loss ``log(1 + exp(-y v^T x))``.
+
+    Attributes:
+        v: Shape ``[n]``.
+        x: The point, shape ``[n]``.
+        y: +1 or -1.
+    """
+
+    v: Tensor
+    x: Tensor
+    y: int
+
+    def loss(self, point: Tensor) -> Tensor:
+        """Return the logistic loss at a point of shape ``[n]``."""
+        return F.softplus(-self.y * (self.v @ point))
+
+    @cached_property
+    def p(self) -> float:
+        """The label's probability."""
+        return float(torch.sigmoid(self.y * (self.v @ self.x)))
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Inputs, whole numbers before others, sum of the entries."""
+        entries = torch.cat([self.v, self.x])
+        whole = bool((entries == entries.round()).all())
+        return len(self.v), 1 - whole, int(entries.abs().sum())
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """v, x and y."""
+        return {"v": self.v.tolist(), "x": self.x.tolist(), "y": self.y}
+
+
+def one_outputs(count: int, seed: int) -> Iterator[OneOutput]:
+    """Yield small whole cases, then random ones; right and wrong points, both labels.
+
+    Args:
+        count: How many random ones.
+        seed: Seed.
+
+    Yields:
+        The cases.
+    """
+    for v, x, y in product((-1.0, 1.0, 2.0), (-1.0, 1.0, 2.0), (1, -1)):
+        yield OneOutput(torch.tensor([v]).double(), torch.tensor([x]).double(), y)
+    g = torch.Generator().manual_seed(seed)
+    for number in range(count):
+        n = 1 + number % 5
+        v, x = torch.randn(2, n, generator=g, dtype=torch.float64)
+        yield OneOutput(v, 2 * x, 1 if number % 2 else -1)
+
+
+def audit_as_two_classes(cases: Iterable[OneOutput], *, second: float = 0.0) -> Finding:
+    """Test that the loss is the cross-entropy with ``V = [v, 0]``.
+
+    Args:
+        cases: The cases.
+        second: Second column, as a multiple of v; 0 in the paper.
+
+    Returns:
+        The finding.
+    """
+
+    def cross_entropy(c: OneOutput) -> Tensor:
+        logits = torch.stack([c.v @ c.x, second * (c.v @ c.x)])
+        return -torch.log_softmax(logits, 0)[0 if c.y == 1 else 1]
+
+    return audit_equal(
+        cases, cross_entropy, lambda c: c.loss(c.x), tolerance=1e-9,
+        family="right and wrong points, both labels",
+    )  # fmt: skip
+
+
+def audit_derivatives(cases: Iterable[OneOutput], *, sign: int = -1) -> Finding:
+    """Test ``grad = -y (1 - p_y) v`` and ``H = p_y (1 - p_y) v v^T`` against autograd.
+
+    Args:
+        cases: The cases.
+        sign: The gradient's sign.
+
+    Returns:
+        The finding.
+    """
+    listed, family = list(cases), "right and wrong points, both labels"
+    return combine(
+        audit_equal(
+            listed, lambda c: sign * c.y * (1 - c.p) * c.v,
+            lambda c: torch.autograd.functional.jacobian(c.loss, c.x), tolerance=1e-10,
+            family=family,
+        ),
+        audit_equal(
+            listed, lambda c: c.p * (1 - c.p) * torch.outer(c.v, c.v),
+            lambda c: torch.autograd.functional.hessian(c.loss, c.x), tolerance=1e-10,
+            family=family,
+        ),
+    )  # fmt: skip
+
+
+def audit_perturbation(cases: Iterable[OneOutput], *, factor: float = 1.0) -> Finding:
+    """Test Proposition 3.1 with ``|v|`` for ``nu`` against the exact Taylor optimum.
+
+    Args:
+        cases: The cases; misclassified ones are left out.
+        factor: Multiplies ``|v|``.
+
+    Returns:
+        The finding.
+    """
+
+    def optimum(c: OneOutput) -> Tensor:
+        gradient = torch.autograd.functional.jacobian(c.loss, c.x)
+        hessian = torch.autograd.functional.hessian(c.loss, c.x)
+        slack = float(torch.tensor(2.0).double().log() - c.loss(c.x))
+        result: Tensor = quadratic_optimum(gradient, hessian, slack).norm()
+        return result
+
+    return audit_equal(
+        [c for c in cases if c.p > 0.5],
+        lambda c: taylor_perturbation_norm(c.p, factor * float(c.v.norm())), optimum,
+        tolerance=1e-8, family="correctly classified points, both labels",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A data set with one input.
+
+    Attributes:
+        x: The inputs.
+        y: The labels, +1 or -1.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[int, ...]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Number of examples, sum of the inputs."""
+        return len(self.x), int(sum(abs(v) for v in self.x))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The examples."""
+        return {"x": list(self.x), "y": list(self.y)}
+
+
+def samples() -> Iterator[Sample]:
+    """Yield small data sets with whole inputs: separable ones, and ones that are not.
+
+    Yields:
+        The data sets.
+    """
+    for count in (1, 2, 3):
+        for x in product((1.0, 2.0, -1.0), repeat=count):
+            for y in product((1, -1), repeat=count):
+                yield Sample(x, y)
+
+
+def minimiser(sample: Sample, weight: float) -> float:
+    """Return the minimiser of ``mean log(1 + exp(-y v x)) + weight v^2``.
+
+    Args:
+        sample: The data.
+        weight: Above 0.
+
+    Returns:
+        The v, unique as the objective is strongly convex.
+
+    Raises:
+        ValueError: If ``weight`` is not positive.
+    """
+    if weight <= 0:
+        raise ValueError(f"weight must be positive, got {weight}")
+    yx = torch.tensor([a * b for a, b in zip(sample.x, sample.y, strict=True)]).double()
+
+    def slope(v: float) -> float:
+        return float((-yx * torch.sigmoid(-v * yx)).mean()) + 2 * weight * v
+
+    bound = float(yx.abs().max()) / weight + 1
+    return float(brentq(slope, -bound, bound, xtol=1e-14))
+
+
+def audit_minimisers(
+    data: Iterable[Sample], strengths: Sequence[float], jacobian: Callable[[float], float]
+) -> Finding:
+    r"""Test Proposition 3.4 with one output, where :math:`\mu = \nu = \|v\|`.
+
+    Args:
+        data: Data sets.
+        strengths: Values of lambda of the cross-Lipschitz penalty :math:`\lambda\nu^2/2`.
+        jacobian: The strength of the Jacobian penalty :math:`\lambda'\mu^2` as a function of
+            lambda; the identity in the paper.
+
+    Returns:
+        The finding.
+    """
+    return collect(
+        (
+            (
+                -relative_error(minimiser(s, strength / 2), minimiser(s, jacobian(strength))),
+                (*s.size, round(1000 * strength)),
+                {**s.description, "lambda": strength},
+            )
+            for s in data
+            for strength in strengths
+        ),
+        tolerance=1e-9,
+        family="data sets of one to three examples with one input",
+    )
