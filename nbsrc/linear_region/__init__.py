@@ -4,6 +4,10 @@ On each set of inputs with the same activation pattern such a network is one aff
 here is exact up to rounding; inputs and weights in float64 give errors near 1e-15 relative.
 """
 
+from nbsrc.linear_region.enumeration import Region as Region
+from nbsrc.linear_region.enumeration import RegionLimitError as RegionLimitError
+from nbsrc.linear_region.enumeration import Regions as Regions
+from nbsrc.linear_region.enumeration import enumerate_regions as enumerate_regions
 from nbsrc.linear_region.jacobian import affine_map as affine_map
 from nbsrc.linear_region.jacobian import jacobian as jacobian
 from nbsrc.linear_region.pattern import Pattern as Pattern

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from nbsrc.linear_region.operations import Switch
 from nbsrc.linear_region.pattern import check_input, record_gates
-from nbsrc.linear_region.program import Program, read_network
+from nbsrc.linear_region.program import Program
+from nbsrc.linear_region.reading import read_network
 
 __all__ = ["affine_map", "jacobian"]
 

@@ -13,9 +13,17 @@ from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-__all__ = ["Affine", "MaxPool", "Operation", "Rectifier", "Switch", "affine_layer", "flatten"]
+__all__ = [
+    "Affine",
+    "MaxPool",
+    "Operation",
+    "Rectifier",
+    "Switch",
+    "check_image",
+    "flatten",
+]
 
 
 @dataclass(frozen=True)
@@ -201,76 +209,3 @@ def check_image(value: Tensor, layer: str) -> None:
         raise ValueError(
             f"{layer} needs [batch, channels, height, width], got shape {tuple(value.shape)}"
         )
-
-
-def affine_layer(module: nn.Module) -> Affine | None:
-    """The affine map of a layer, its weights read now and detached.
-
-    Args:
-        module: A layer whose ``forward`` is that of its torch class.
-
-    Returns:
-        The operation, or None if the layer is not one of the known affine ones.
-
-    Raises:
-        ValueError: If batch norm or dropout is in training mode.
-        NotImplementedError: If batch norm has no running statistics.
-    """
-    if isinstance(module, nn.Linear):
-        weight, bias = module.weight.detach(), _detached(module.bias)
-        return Affine(lambda x: F.linear(x, weight, bias), lambda x: F.linear(x, weight))
-    if isinstance(module, nn.Conv2d):
-        return _convolution(module)
-    if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-        return _batch_norm(module)
-    if isinstance(module, (nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
-        pool = module
-
-        def average(value: Tensor) -> Tensor:
-            check_image(value, type(pool).__name__)
-            averaged: Tensor = pool.forward(value)
-            return averaged
-
-        return Affine(average, average)
-    if isinstance(module, nn.Dropout) and module.training and module.p > 0:
-        raise ValueError("is in training mode: it is random; call eval() before")
-    if isinstance(module, (nn.Identity, nn.Dropout)):
-        return Affine(lambda x: x, lambda x: x)
-    return flatten(module.start_dim, module.end_dim) if isinstance(module, nn.Flatten) else None
-
-
-def _detached(parameter: Tensor | None) -> Tensor | None:
-    return None if parameter is None else parameter.detach()
-
-
-def _convolution(module: nn.Conv2d) -> Affine:
-    weight, bias = module.weight.detach(), _detached(module.bias)
-
-    def convolve(value: Tensor, constant: Tensor | None) -> Tensor:
-        check_image(value, "Conv2d")
-        convolved: Tensor = module._conv_forward(value, weight, constant)  # every padding mode
-        return convolved
-
-    return Affine(lambda x: convolve(x, bias), lambda x: convolve(x, None))
-
-
-def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
-    if module.training:
-        raise ValueError("is in training mode: it mixes examples; call eval() before")
-    if module.running_mean is None or module.running_var is None:
-        raise NotImplementedError("has no running statistics: it mixes examples in eval mode too")
-    mean, variance = module.running_mean.detach(), module.running_var.detach()
-    scale = torch.rsqrt(variance + module.eps)
-    if module.weight is not None:
-        scale = scale * module.weight.detach()
-    shift = -mean * scale
-    if module.bias is not None:
-        shift = shift + module.bias.detach()
-
-    def apply(value: Tensor, constant: bool) -> Tensor:
-        module._check_input_dim(value)
-        shape = (-1, *[1] * (value.ndim - 2))
-        scaled = value * scale.reshape(shape)
-        return scaled + shift.reshape(shape) if constant else scaled
-
-    return Affine(lambda x: apply(x, True), lambda x: apply(x, False))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nbsrc.linear_region.operations import Switch
-from nbsrc.linear_region.program import Program, read_network
+from nbsrc.linear_region.program import Program
+from nbsrc.linear_region.reading import read_network
 
 __all__ = ["Pattern", "activation_pattern", "check_input", "record_gates"]
 
@@ -63,7 +64,7 @@ def activation_pattern(net: nn.Module, x: Tensor) -> Pattern:
     a convex set; for a point on a kink this set may have no interior.
 
     Args:
-        net: The network, see :func:`nbsrc.linear_region.program.read_network`.
+        net: The network, see :func:`nbsrc.linear_region.reading.read_network`.
         x: ``[batch, *input]``.
 
     Returns:

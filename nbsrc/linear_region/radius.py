@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from nbsrc.linear_region.jacobian import MEMORY_LIMIT, check_limit, value_sizes
 from nbsrc.linear_region.operations import Rectifier, Switch
 from nbsrc.linear_region.pattern import check_input
-from nbsrc.linear_region.program import Program, read_network
+from nbsrc.linear_region.program import Program
+from nbsrc.linear_region.reading import read_network
 
 __all__ = ["region_halfspaces", "region_radius"]
 

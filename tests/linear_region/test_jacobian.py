@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.func import jacrev, vmap
 
-from nbsrc.linear_region import activation_pattern, affine_map, jacobian, program
+from nbsrc.linear_region import activation_pattern, affine_map, jacobian, operations
 from tests.linear_region.region_networks import (
     from_integers,
     generator,
@@ -140,5 +140,5 @@ def test_a_planted_bug_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     net, shape = NETS["six layers"]
     x = torch.randn(3, *shape, generator=generator(1), dtype=torch.float64)
     right = jacobian(net, x)
-    monkeypatch.setattr(program.Rectifier, "decide", lambda self, value: value > -0.5)
+    monkeypatch.setattr(operations.Rectifier, "decide", lambda self, value: value > -0.5)
     assert (jacobian(net, x) - right).abs().max() > 1e-3

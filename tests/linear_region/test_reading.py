@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from nbsrc.linear_region import jacobian
-from nbsrc.linear_region.program import read_network
+from nbsrc.linear_region.reading import read_network
 
 
 class Forward(nn.Module):

@@ -1,0 +1,206 @@
+"""Convex cells that can be cut by a hyperplane: intervals and polygons, by comparing numbers.
+
+Polyhedra of any dimension are in :mod:`nbsrc.linear_region.polyhedron`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbsrc.linear_region.chain import Array
+
+__all__ = ["RADIUS_CAP", "Doubt", "Interval", "Polygon"]
+
+#: Radii of balls are sought up to this one, so that unbounded cells have one too.
+RADIUS_CAP = 1.0
+
+
+@dataclass
+class Doubt:
+    """Counts the parts that were dropped though rounding alone does not explain their size.
+
+    Attributes:
+        tolerance: Parts that are not thicker are dropped.
+        dropped: Parts that were dropped though thicker than rounding explains.
+    """
+
+    tolerance: float
+    dropped: int = 0
+
+    def keeps(self, thickness: float, noise: float) -> bool:
+        """Decide whether a part is kept, and count it if that is in doubt.
+
+        Args:
+            thickness: The part's thickness; 0 or negative if it is empty.
+            noise: The error of its faces' positions; a thousandth of the tolerance at least.
+
+        Returns:
+            Whether it is thicker than the tolerance.
+        """
+        if thickness > self.tolerance:
+            return True
+        self.dropped += thickness > max(noise, self.tolerance / 1000)
+        return False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of the line; the ends may be infinite.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+    """
+
+    low: float
+    high: float
+
+    def cut(
+        self, g: Array, c: float, doubt: Doubt, noise: float = 0.0
+    ) -> tuple[Interval | None, Interval | None]:
+        """Cut at the zero of ``g z + c``.
+
+        Args:
+            g: ``[1]``, not 0.
+            c: The constant.
+            doubt: What decides on thin parts.
+            noise: The error of the zero's position.
+
+        Returns:
+            The parts where the function is negative and positive.
+        """
+        zero = -c / float(g[0])
+        left = doubt.keeps(min(zero, self.high) - self.low, noise)
+        right = doubt.keeps(self.high - max(zero, self.low), noise)
+        parts: tuple[Interval | None, Interval | None]
+        if left and right:
+            parts = (Interval(self.low, zero), Interval(zero, self.high))
+        elif left or (not right and float(self.centre()[0][0]) <= zero):
+            parts = (self, None)
+        else:
+            parts = (None, self)
+        return parts if g[0] > 0 else (parts[1], parts[0])
+
+    def centre(self) -> tuple[Array, float]:
+        """Return the midpoint, or a point at distance 1 from the only end.
+
+        Returns:
+            The point ``[1]`` and its distance to the nearer end, at most 1.
+        """
+        low, high = max(self.low, -1e300), min(self.high, 1e300)
+        if high - low <= 2 * RADIUS_CAP:
+            point = low + (high - low) / 2
+        else:
+            point = min(max(0.0, low + RADIUS_CAP), high - RADIUS_CAP)
+        return np.array([point]), min(point - low, high - point, RADIUS_CAP)
+
+    def reach(self) -> float:
+        """Return the distance of the farther end from 0.
+
+        Returns:
+            The distance; of the centre if an end is infinite.
+        """
+        farthest = max(abs(self.low), abs(self.high))
+        return farthest if np.isfinite(farthest) else 1 + abs(float(self.centre()[0][0]))
+
+    def halfspaces(self) -> tuple[Array, Array]:
+        """Return the finite ends as half-spaces.
+
+        Returns:
+            N ``[ends, 1]`` and h ``[ends]``.
+        """
+        pairs = [(1.0, self.high), (-1.0, -self.low)]
+        finite = [(n, h) for n, h in pairs if np.isfinite(h)]
+        return np.array([[n] for n, _ in finite]).reshape(-1, 1), np.array([h for _, h in finite])
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A bounded convex polygon.
+
+    Attributes:
+        vertices: ``[corners, 2]``, anticlockwise.
+    """
+
+    vertices: Array
+
+    @classmethod
+    def box(cls, low: Array, high: Array) -> Polygon:
+        """A rectangle.
+
+        Args:
+            low: Lower ends ``[2]``.
+            high: Upper ends ``[2]``.
+
+        Returns:
+            The polygon.
+        """
+        (a, b), (c, d) = low, high
+        return cls(np.array([[a, b], [c, b], [c, d], [a, d]]))
+
+    def cut(
+        self, g: Array, c: float, doubt: Doubt, noise: float = 0.0
+    ) -> tuple[Polygon | None, Polygon | None]:
+        """Cut along the line ``g.z + c = 0``.
+
+        Args:
+            g: ``[2]``, not 0.
+            c: The constant.
+            doubt: What decides on thin parts; thickness is the largest distance from the line.
+            noise: The error of the line's position.
+
+        Returns:
+            The parts where the function is negative and positive.
+        """
+        length = float(np.hypot(g[0], g[1]))
+        values = (self.vertices @ g + c) / length
+        low = doubt.keeps(-float(values.min()), noise)
+        high = doubt.keeps(float(values.max()), noise)
+        if not low or not high:
+            negative = -values.min() > values.max()
+            return (self, None) if negative else (None, self)
+        return Polygon(self._part(-values)), Polygon(self._part(values))
+
+    def _part(self, values: Array) -> Array:
+        """Return the corners of the part where a linear function is not negative."""
+        following = np.roll(values, -1)
+        ends = np.roll(self.vertices, -1, axis=0)
+        crossing = (values > 0) != (following > 0)
+        share = np.divide(values, values - following, out=np.zeros_like(values), where=crossing)
+        cuts = self.vertices + share[:, None] * (ends - self.vertices)
+        points = np.stack([self.vertices, cuts], axis=1)
+        kept = np.stack([values > 0, crossing], axis=1)
+        corners: Array = points.reshape(-1, 2)[kept.reshape(-1)]
+        return corners
+
+    def centre(self) -> tuple[Array, float]:
+        """Return the mean of the corners.
+
+        Returns:
+            The point ``[2]`` and its distance to the nearest edge.
+        """
+        point = self.vertices.mean(axis=0)
+        normals, offsets = self.halfspaces()
+        return point, float((offsets - normals @ point).min())
+
+    def reach(self) -> float:
+        """Return the largest distance of a corner from 0.
+
+        Returns:
+            The distance.
+        """
+        return float(np.linalg.norm(self.vertices, axis=1).max())
+
+    def halfspaces(self) -> tuple[Array, Array]:
+        """Return the edges as half-spaces.
+
+        Returns:
+            N ``[edges, 2]`` and h ``[edges]``; edges of length 0 are left out.
+        """
+        edges = np.roll(self.vertices, -1, axis=0) - self.vertices
+        lengths = np.hypot(edges[:, 0], edges[:, 1])
+        real = lengths > 0
+        normals = np.stack([edges[real, 1], -edges[real, 0]], axis=1) / lengths[real, None]
+        return normals, (normals * self.vertices[real]).sum(axis=1)
