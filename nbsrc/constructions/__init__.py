@@ -5,6 +5,7 @@ Source: Liang & Huang, Large Norms of CNN Layers Do Not Hurt Adversarial Robustn
 
 from nbsrc.constructions.coding import lipschitz_infimum
 from nbsrc.constructions.collapse import zero_lipschitz_network
+from nbsrc.constructions.flat import flat_classifier
 from nbsrc.constructions.halfspaces import HalfSpaces, closest_pair, separating_halfspaces
 from nbsrc.constructions.inflate import inflate_norms
 from nbsrc.constructions.proofs import proves_same_function, proves_zero
@@ -20,6 +21,7 @@ __all__ = [
     "SteepPairs",
     "classifier_from_halfspaces",
     "closest_pair",
+    "flat_classifier",
     "gentle_classifier",
     "inflate_norms",
     "lipschitz_infimum",

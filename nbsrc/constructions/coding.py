@@ -7,10 +7,13 @@ which labels are neighbours.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from nbsrc.constructions._arguments import as_number, as_order, check_data
+from nbsrc.constructions._arguments import Data, as_number, as_order, check_data
 from nbsrc.constructions.halfspaces import class_gap
 
 __all__ = ["lipschitz_infimum"]
@@ -50,12 +53,31 @@ def lipschitz_infimum(points: Tensor, labels: Tensor, eps: float, ord: float) ->
     order, radius = as_order(ord), as_number("eps", eps, minimum=0)
     data = check_data(points, labels)
     class_gap(data, radius, order)  # refuses what cannot be separated
-    largest = 0.0
+    pairs = _pairs(data, radius, order)
+    return max((float(((steps - 1) / gaps).max()) for steps, gaps in pairs), default=0.0)
+
+
+def band_slack(data: Data, eps: float, order: float, slope: float) -> float:
+    r"""How far inside the bands of Definition 2 a classifier with a given slope can stay.
+
+    Args:
+        data: A checked, separable data set.
+        eps: Radius of the balls.
+        order: Order of their norm.
+        slope: The Lipschitz constant L.
+
+    Returns:
+        The smallest :math:`\tfrac12(L(\|x_i-x_j\|-2\epsilon)-|y_i-y_j|+1)`, ``inf`` for one class.
+    """
+    pairs = _pairs(data, eps, order)
+    slacks = (float((slope * gaps - steps + 1).min()) / 2 for steps, gaps in pairs)
+    return min(slacks, default=math.inf)
+
+
+def _pairs(data: Data, eps: float, order: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield label differences and distances of balls, from each point to all of other classes."""
     for row in range(len(data.points)):
         other = data.labels != data.labels[row]
-        if not bool(other.any()):
-            continue
-        distances = torch.linalg.vector_norm(data.points[other] - data.points[row], order, dim=1)
-        steps = (data.labels[other] - data.labels[row]).abs() - 1
-        largest = max(largest, float((steps / (distances - 2 * radius)).max()))
-    return largest
+        if bool(other.any()):
+            apart = torch.linalg.vector_norm(data.points[other] - data.points[row], order, dim=1)
+            yield (data.labels[other] - data.labels[row]).abs(), apart - 2 * eps

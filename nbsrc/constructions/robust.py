@@ -35,6 +35,10 @@ def robust_classifier(
     most the number of half-spaces), m (distinct points) and C (classes). The second weight is a
     dense m x H matrix: 60 MB for 1,000 random points in ten dimensions.
 
+    A bounded set whose classes are 2 eps + delta apart needs no more: every ball of radius eps
+    around one of its points lies in a ball of radius eps + rho around a point of a finite rho-net,
+    and with rho < delta/2 the net is separable for eps + rho.
+
     Args:
         points: ``[m, n]``, float32, float64 or integer.
         labels: ``[m]`` integers, any; the paper's are 1 to C.
