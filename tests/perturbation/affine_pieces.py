@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-QUICK = settings(max_examples=40, deadline=None)
-THOROUGH = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=25, deadline=None)
+THOROUGH = settings(max_examples=60, deadline=None)
 
 KINDS = ("generic", "rank one", "equal columns", "zero", "shifted", "graded", "two columns")
 
