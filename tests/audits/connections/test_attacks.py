@@ -1,0 +1,68 @@
+"""Problems (1) and (2), FGSM and DeepFool: they hold, and planted errors are found."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nbsrc.audits.connections import attacks
+from nbsrc.audits.connections.instances import Instance, at_margins
+
+
+def test_deepfool_by_hand() -> None:
+    """V = [2, 0], x = 1: the boundary is at 0."""
+    x = next(iter(at_margins([2.0])))
+    assert attacks.deepfool_step(x).tolist() == [-1.0]
+    assert attacks.shortest_by_programming(x) == pytest.approx(1.0)
+
+
+def test_minimum_is_attained_if_ties_count(right: list[Instance]) -> None:
+    found = attacks.audit_minimum_is_attained(right, attacks.first_winner)
+    assert found.counterexample["V"] == [[1.0, 0.0]]
+    assert attacks.audit_minimum_is_attained(right).holds
+
+
+def test_minimum_audit_sees_a_step_that_is_too_long(
+    right: list[Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = attacks.exact_perturbation_norm
+
+    def longer(logits: torch.Tensor, V: torch.Tensor, y: int, order: float) -> object:
+        found = true(logits, V, y, order)
+        return type(found)(**{**vars(found), "perturbation": 1.01 * found.perturbation})
+
+    monkeypatch.setattr(attacks, "exact_perturbation_norm", longer)
+    assert not attacks.audit_minimum_is_attained(right).holds
+
+
+def test_worst_loss_formula(cases: list[Instance]) -> None:
+    def dual(p: float) -> float:
+        return math.inf if p == 1 else 1.0
+
+    assert attacks.audit_worst_loss_formula(cases, 0.5, dual).holds
+    assert not attacks.audit_worst_loss_formula(cases, 0.5, lambda p: p).holds
+
+
+def test_fgsm(cases: list[Instance], many: list[Instance]) -> None:
+    assert attacks.audit_fgsm(cases, 0.5).holds
+    assert not attacks.audit_fgsm(many, 0.5).holds
+
+
+def test_fgsm_audit_sees_a_wrong_sign(
+    cases: list[Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = attacks.gradient
+    monkeypatch.setattr(attacks, "gradient", lambda x: -true(x))
+    assert not attacks.audit_fgsm(cases, 0.5).holds
+
+
+def test_deepfool(right: list[Instance], many: list[Instance]) -> None:
+    some = [*right[::4], *many]
+    literal = attacks.audit_deepfool(right, overshoot=0.0, optimum=lambda x: x.margin / x.nu)
+    assert literal.counterexample["V"] == [[1.0, 0.0]]
+    assert attacks.audit_deepfool(some, overshoot=0.0, winners=attacks.all_winners).holds
+    assert attacks.audit_deepfool(some, overshoot=1e-6).holds
+    halved = attacks.audit_deepfool(some, overshoot=-0.5)
+    assert not halved.holds

@@ -1,0 +1,79 @@
+"""Comparisons: what counts as an error, and that violations are found."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nbsrc.audits.connections import compare
+from nbsrc.audits.connections.instances import Instance, at_margins
+from nbsrc.claims import Finding
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "error"),
+    [
+        (1.0, 1.0, 0.0),
+        (1.0, 0.5, 0.5),
+        (1.0, -1.0, 2.0),
+        (math.nan, 1.0, 1.0),
+        (math.inf, math.inf, 0.0),
+        (math.inf, 1.0, 1.0),
+        (math.inf, -math.inf, 1.0),
+    ],
+)
+def test_relative_error(left: float, right: float, error: float) -> None:
+    assert compare.relative_error(left, right) == error
+
+
+def test_arrays_of_different_shape_are_different() -> None:
+    assert compare.relative_error(torch.ones(2, 1), torch.ones(1, 2)) == 1.0
+    assert compare.relative_error(torch.zeros(0), torch.zeros(0)) == 0.0
+
+
+def test_equal_finds_the_smallest_violation() -> None:
+    instances = list(at_margins([3.0, 1.0, 2.0]))
+
+    def wrong(x: Instance) -> float:
+        return x.margin + (x.margin > 1.5)
+
+    found = compare.audit_equal(
+        instances, wrong, lambda x: x.margin, tolerance=1e-12, family="margins"
+    )
+    assert not found.holds
+    assert found.trials == 3
+    assert found.counterexample["V"] == [[2.0, 0.0]]
+    assert found.counterexample["left"] == 3.0
+
+
+def test_at_most() -> None:
+    instances = list(at_margins([1.0, 2.0]))
+    options = {"tolerance": 0.0, "family": "margins"}
+    fine = compare.audit_at_most(instances, lambda x: x.margin, lambda _: math.inf, **options)
+    assert fine.holds
+    assert not compare.audit_at_most(
+        instances, lambda _: math.inf, lambda x: x.margin, **options
+    ).holds
+    over = compare.audit_at_most(instances, lambda x: x.margin, lambda _: 1.5, **options)
+    assert over.worst_slack == pytest.approx(-0.25)
+    undefined = compare.audit_at_most(instances, lambda _: math.nan, lambda _: 1.0, **options)
+    assert undefined.counterexample["left"] == "undefined"
+
+
+def test_true_and_combine() -> None:
+    instances = list(at_margins([1.0, 2.0]))
+    assert compare.audit_true(instances, lambda x: x.margin > 0, family="").holds
+    found = compare.audit_true(instances, lambda x: x.margin > 1, family="m")
+    assert found.counterexample["V"] == [[1.0, 0.0]]
+    both = compare.combine(Finding(True, 0.5, 3, family="a"), found)
+    assert (both.holds, both.worst_slack, both.trials) == (False, -1.0, 5)
+    assert both.family == "a; m"
+    assert both.counterexample == found.counterexample
+
+
+def test_entrywise_error_sees_small_entries() -> None:
+    left, right = torch.tensor([1e6, 1.0]), torch.tensor([1e6, 3.0])
+    assert compare.relative_error(left, right) < 1e-5
+    assert compare.entrywise_error(left, right) == pytest.approx(2 / 3)

@@ -1,0 +1,96 @@
+"""Proposition 3.4 and appendix D: what holds, what does not, and planted errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from nbsrc.audits.connections import appendix_d, equivalence
+from nbsrc.audits.connections.equivalence import Training
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[Training]:
+    return [
+        *equivalence.smallest_trainings(),
+        *equivalence.random_trainings(5, 0),
+        *equivalence.random_trainings(2, 1, deep=True),
+    ]
+
+
+@pytest.fixture(scope="module")
+def shallow(problems: list[Training]) -> list[Training]:
+    return [t for t in problems if t.maps is None]
+
+
+def test_minimiser_against_scipy(shallow: list[Training]) -> None:
+    for t in shallow[2:5]:
+        W = t.minimiser(t.jacobian_objective, equivalence.zero_start(t))
+
+        def value(w: object, t: Training = t) -> float:
+            return float(t.jacobian_objective(torch.as_tensor(w).reshape(-1, 2)))
+
+        found = minimize(value, torch.ones(W.numel()).double().numpy(), options={"gtol": 1e-9})
+        assert float(t.jacobian_objective(W)) == pytest.approx(found.fun, abs=1e-8)
+        assert torch.allclose(W.flatten(), torch.as_tensor(found.x), atol=1e-3)
+
+
+def test_balanced_example_by_hand() -> None:
+    """x = 1 with both labels: every V with equal columns minimises L + nu^2/2, only 0 the other."""
+    t = list(equivalence.smallest_trainings())[1]
+    ones = torch.ones(1, 2, dtype=torch.float64)
+    least = torch.log(torch.tensor(2.0)).double()
+    assert torch.isclose(t.cross_objective(ones), least, atol=1e-7)
+    assert torch.isclose(t.jacobian_objective(ones), least + 2, atol=1e-7)
+    for objective in (t.cross_objective, t.jacobian_objective):
+        W = t.minimiser(objective, equivalence.zero_start(t))
+        assert W.abs().max() < 1e-9
+    shifted = t.minimiser(t.cross_objective, equivalence.shifted_start(t))
+    assert torch.allclose(shifted, ones)
+
+
+def test_same_minimisers(problems: list[Training]) -> None:
+    found = equivalence.audit_same_minimisers(problems)
+    assert not found.holds
+    assert found.counterexample["x"] == [[1.0]]
+    free = list(equivalence.random_trainings(2, 5, (0.0,)))[1:]  # lambda = 0, not separable
+    assert equivalence.audit_same_minimisers(free).holds
+
+
+def test_same_functions(problems: list[Training]) -> None:
+    assert equivalence.audit_same_functions(problems).holds
+    assert not equivalence.audit_same_functions(problems, 0.5).holds
+    assert not equivalence.audit_same_functions(problems, antisymmetric=False).holds
+
+
+def test_strongly_convex(problems: list[Training], shallow: list[Training]) -> None:
+    assert appendix_d.audit_strongly_convex(shallow).holds
+    assert not appendix_d.audit_strongly_convex(problems).holds  # a unit that never fires
+    assert not appendix_d.audit_strongly_convex(shallow, appendix_d.cross).holds
+    zero = Training(shallow[0].features, shallow[0].signs, 0.0)
+    assert not appendix_d.audit_strongly_convex([zero]).holds
+
+
+def test_antisymmetric(problems: list[Training]) -> None:
+    assert appendix_d.audit_antisymmetric(problems, appendix_d.jacobian).holds
+    assert not appendix_d.audit_antisymmetric(problems, appendix_d.cross).holds
+
+
+def test_steps_of_the_proof(problems: list[Training]) -> None:
+    assert appendix_d.audit_difference_only(problems).holds
+    assert not appendix_d.audit_difference_only(problems, 0.5).holds
+    assert appendix_d.audit_split(problems).holds
+    assert not appendix_d.audit_split(problems, last_term=False).holds
+    assert appendix_d.audit_symmetrising(problems).holds
+    assert not appendix_d.audit_symmetrising(problems, keep_difference=False).holds
+    assert appendix_d.audit_equal_at_optimum(problems).holds
+    assert not appendix_d.audit_equal_at_optimum(problems, 1.0).holds
+
+
+def test_last_steps(problems: list[Training]) -> None:
+    assert appendix_d.audit_one_combination(problems, -1).holds
+    found = appendix_d.audit_one_combination(problems, 1)
+    assert found.counterexample["x"] == [[1.0]]
+    assert appendix_d.audit_chain(problems).holds
+    assert not appendix_d.audit_chain(problems, antisymmetric=False).holds
