@@ -39,6 +39,7 @@ def lipschitz_constant(
     *,
     max_regions: int = 10_000,
     input_shape: Sequence[int] | None = None,
+    tolerance: float | None = None,
 ) -> Bracket:
     r"""The Lipschitz constant of a small ReLU or leaky-ReLU network, by region enumeration.
 
@@ -59,6 +60,8 @@ def lipschitz_constant(
         domain: A box ``(low, high)``: the local constant on it; None for the global one.
         max_regions: Largest allowed number of regions.
         input_shape: Shape of one input; not needed if the first layer with weights is linear.
+        tolerance: Regions up to this thickness are not looked for: 1e-9 where linear programmes are
+            needed (three inputs or more, unbounded in the plane), else 1e-12.
 
     Returns:
         A bracket as wide as the rounding errors, and ``converged``. Where the enumeration dropped a
@@ -80,7 +83,9 @@ def lipschitz_constant(
         [3.0, 2.0]
     """
     check_order(ord)
-    regions = enumerate_regions(net, domain, max_regions=max_regions, input_shape=input_shape)
+    regions = enumerate_regions(
+        net, domain, max_regions=max_regions, input_shape=input_shape, tolerance=tolerance
+    )
     norms = [(_operator_norm(region.weight, ord), _norm_error(region, ord)) for region in regions]
     value = max((norm for norm, _ in norms), default=0.0)
     lower = max((norm - error for norm, error in norms), default=0.0)

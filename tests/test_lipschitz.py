@@ -117,15 +117,20 @@ def test_local_below_global() -> None:
 
 def test_doubt_widens_the_bracket() -> None:
     """A plane network with a strip thinner than the tolerance: the upper end is the product."""
+    box = (-1.0, 1.0)
     net = relu_network(
         ([[1.0, 0.0], [1.0, 0.0]], [0.0, -1e-10]), ([[1.0, -1.0]], [0.0])
     )  # min(relu(x), 1e-10): slope 1 on a strip of width 1e-10
-    found = lipschitz_constant(net, 2, (-1.0, 1.0))
+    assert lipschitz_constant(net, 2, box).value == 1.0
+    found = lipschitz_constant(net, 2, box, tolerance=1e-9)
     assert not found.converged
     assert found.value == 0.0
     assert found.upper >= 1.0
     thick = relu_network(([[1.0, 0.0], [1.0, 0.0]], [0.0, -1e-3]), ([[1.0, -1.0]], [0.0]))
-    assert lipschitz_constant(thick, 2, (-1.0, 1.0)).value == 1.0
+    assert lipschitz_constant(thick, 2, box, tolerance=1e-9).value == 1.0
+    unbounded = lipschitz_constant(net, 2)  # by linear programmes
+    assert not unbounded.converged
+    assert unbounded.upper >= 1.0
 
 
 def test_product_of_norms_by_hand() -> None:

@@ -19,10 +19,10 @@ RADIUS_CAP = 1.0
 
 @dataclass
 class Doubt:
-    """Counts the parts that were dropped though rounding alone does not explain their size.
+    """Decides which parts are kept, and counts those that are dropped though they may be real.
 
     Attributes:
-        tolerance: Parts that are not thicker are dropped.
+        tolerance: Parts that are not thicker are dropped, as are those that rounding explains.
         dropped: Parts that were dropped though thicker than rounding explains.
     """
 
@@ -37,11 +37,12 @@ class Doubt:
             noise: The error of its faces' positions; a thousandth of the tolerance at least.
 
         Returns:
-            Whether it is thicker than the tolerance.
+            Whether it is thicker than the tolerance and the noise.
         """
-        if thickness > self.tolerance:
+        noise = max(noise, self.tolerance / 1000)
+        if thickness > max(self.tolerance, noise):
             return True
-        self.dropped += thickness > max(noise, self.tolerance / 1000)
+        self.dropped += thickness > noise
         return False
 
 

@@ -16,12 +16,13 @@ from nbsrc.linear_region.cells import Doubt
 from nbsrc.linear_region.chain import Chain, Prefix, read_chain
 from nbsrc.linear_region.domain import Box, Cell, Halfspaces, domain_cell
 from nbsrc.linear_region.pattern import Pattern, activation_pattern
+from nbsrc.linear_region.polyhedron import Polyhedron
 
 __all__ = ["Region", "RegionLimitError", "Regions", "enumerate_regions"]
 
 Gates: TypeAlias = NDArray[np.bool_]
-#: Default thickness below which a region is not looked for, on the line and elsewhere.
-LINE_TOLERANCE, TOLERANCE = 1e-12, 1e-9
+#: Default thickness up to which regions are not looked for, with linear programmes and without.
+PROGRAMME_TOLERANCE, TOLERANCE = 1e-9, 1e-12
 
 
 class RegionLimitError(RuntimeError):
@@ -108,7 +109,8 @@ def enumerate_regions(
         halfspaces: ``(A, b)``: only the part ``A x <= b`` of the domain.
         max_regions: Largest allowed number of regions.
         input_shape: Shape of one input; not needed if the first layer with weights is linear.
-        tolerance: Regions up to this thickness are not looked for: 1e-12 on a line, 1e-9 else.
+        tolerance: Regions up to this thickness are not looked for: 1e-9 where linear programmes are
+            needed, else 1e-12.
 
     Returns:
         The regions, with their affine maps and interior points.
@@ -130,12 +132,11 @@ def enumerate_regions(
     if type(max_regions) is not int or max_regions < 1:
         raise ValueError(f"max_regions must be a positive integer, got {max_regions!r}")
     chain = read_chain(net, input_shape)
-    if tolerance is None:
-        tolerance = LINE_TOLERANCE if chain.inputs == 1 else TOLERANCE
-    if not 0 < tolerance < 1:
+    if tolerance is not None and not 0 < tolerance < 1:
         raise ValueError(f"tolerance must be between 0 and 1, got {tolerance!r}")
-    doubt = Doubt(tolerance)
-    cell = domain_cell(chain.inputs, box, halfspaces, tolerance)
+    cell = domain_cell(chain.inputs, box, halfspaces, tolerance or PROGRAMME_TOLERANCE)
+    default = PROGRAMME_TOLERANCE if isinstance(cell, Polyhedron) else TOLERANCE
+    doubt = Doubt(default if tolerance is None else tolerance)
     regions: list[Region] = []
     for part, gates, prefix in _descend(chain, cell, chain.start(), (), doubt):
         if len(regions) == max_regions:
@@ -144,7 +145,7 @@ def enumerate_regions(
             )
         regions.append(_region(chain, part, gates, prefix))
     sound = _confirmed(net, regions, input_shape)
-    return Regions(tuple(sound), tolerance, doubt.dropped + len(regions) - len(sound))
+    return Regions(tuple(sound), doubt.tolerance, doubt.dropped + len(regions) - len(sound))
 
 
 def _descend(

@@ -14,6 +14,7 @@ __all__ = ["Polyhedron"]
 
 #: Balls found without a linear programme are trusted to be of the right order above this radius.
 _SMALL = 1e-4
+_TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,18 @@ class Polyhedron:
         rows, size = normals.shape
         if not rows:
             return cls(normals, offsets, np.zeros(size), RADIUS_CAP)
-        result = linprog(
-            c=np.append(np.zeros(size), -1.0),
-            A_ub=np.hstack([normals, np.ones((rows, 1))]),
-            b_ub=offsets,
-            bounds=[(None, None)] * size + [(None, RADIUS_CAP)],
-            method="highs",
-            options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-        )
-        if result.status != 0:
+        for options in (_TIGHT, {}):  # HiGHS gives up on a tight tolerance now and then
+            result = linprog(
+                c=np.append(np.zeros(size), -1.0),
+                A_ub=np.hstack([normals, np.ones((rows, 1))]),
+                b_ub=offsets,
+                bounds=[(None, None)] * size + [(None, RADIUS_CAP)],
+                method="highs",
+                options=options,
+            )
+            if result.status == 0:
+                break
+        else:
             raise RuntimeError(f"the linear programme of a cell was not solved: {result.message}")
         point = result.x[:-1]
         # The slack is recomputed: the programme's own tolerance does not enter.

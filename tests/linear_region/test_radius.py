@@ -67,9 +67,9 @@ def test_the_halfspaces_are_the_region(name: str) -> None:
 
 
 def test_chunks_do_not_matter() -> None:
-    for name in ("residual", "pooled"):
+    for name in ("residual", "leaky"):
         net, shape = NETS[name]
-        x = torch.randn(3, *shape, generator=generator(12), dtype=torch.float64)
+        x = torch.randn(2, *shape, generator=generator(12), dtype=torch.float64)
         for p in (1, 2, math.inf):
             few = region_radius(net, x, p, memory_limit=1)
             assert (few - region_radius(net, x, p)).abs().max() < 1e-14
