@@ -129,10 +129,11 @@ def _through(
         return torch.zeros_like(coefficients), least.sum(1), 2 * terms * least.abs().sum(1)
     low, high = before.lower[0], before.upper[0]
     unsure = (low < 0) & (high > 0)
-    side = torch.where(low >= 0, 1.0, step.slope).to(low)
+    right, left = torch.ones_like(low), torch.full_like(low, step.slope)
+    side = torch.where(low >= 0, right, left)
     ends = [(z, torch.where(z >= 0, z, step.slope * z)) for z in (low, high)]
     chord = torch.where(unsure, (ends[1][1] - ends[0][1]) / (high - low), side)
-    flat = torch.where(unsure, torch.where(high > -low, 1.0, step.slope), side)
+    flat = torch.where(unsure, torch.where(high > -low, right, left), side)
     convex = coefficients > 0 if step.slope <= 1 else coefficients < 0  # of a f
     slopes = coefficients * torch.where(convex, flat if flat_slopes else chord, chord)
     least = torch.minimum(*(coefficients * value - slopes * z for z, value in ends))

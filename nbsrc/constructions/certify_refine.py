@@ -60,7 +60,7 @@ def refine(
     """
     order = count()
     whole = _box(region)
-    first = _bounds(steps, whole, coefficients, targets)
+    first = _bounds(steps, whole, coefficients, targets, thorough=True)
     asked = targets > -math.inf
     heap = [(float((first - targets)[asked].min()), next(order), whole, first)]
     done = torch.full_like(first, math.inf)
@@ -70,7 +70,7 @@ def refine(
         total -= 1
         halves = [half for half in _cut(steps, worst) if not _misses(half)]
         for half in halves:
-            found = _bounds(steps, half, coefficients, targets)
+            found = _bounds(steps, half, coefficients, targets, thorough=False)
             excess = float((found - targets)[asked].min())
             total += 1
             if excess > 0:
@@ -90,8 +90,15 @@ def _corners(region: Region) -> tuple[Tensor, Tensor]:
     return region.lower, region.upper
 
 
-def _bounds(steps: Sequence[Step], region: Region, coefficients: Tensor, targets: Tensor) -> Tensor:
-    """Return the best bounds over one piece; a costlier method only where a cheaper one fails."""
+def _bounds(
+    steps: Sequence[Step],
+    region: Region,
+    coefficients: Tensor,
+    targets: Tensor,
+    *,
+    thorough: bool,
+) -> Tensor:
+    """Return the best bounds over one piece; unless thorough, it stops when the targets are met."""
     asked = targets > -math.inf
     best = torch.full_like(targets, -math.inf)
     for tight in (False, True):
@@ -100,7 +107,7 @@ def _bounds(steps: Sequence[Step], region: Region, coefficients: Tensor, targets
             if bounds is None:
                 bounds = linear_lower_bounds(steps, trace, region, coefficients)
             best = torch.maximum(best, bounds)
-            if bool((best > targets)[asked].all()):
+            if not thorough and bool((best > targets)[asked].all()):
                 return best
     return best
 
