@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from nbsrc.audits.connections import attacks
+from nbsrc.audits.connections.derivatives import gradient
 from nbsrc.audits.connections.instances import Instance, at_margins
+from nbsrc.perturbation import ExactPerturbation, exact_perturbation_norm
 
 
 def test_deepfool_by_hand() -> None:
@@ -27,11 +30,10 @@ def test_minimum_is_attained_if_ties_count(right: list[Instance]) -> None:
 def test_minimum_audit_sees_a_step_that_is_too_long(
     right: list[Instance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = attacks.exact_perturbation_norm
 
-    def longer(logits: torch.Tensor, V: torch.Tensor, y: int, order: float) -> object:
-        found = true(logits, V, y, order)
-        return type(found)(**{**vars(found), "perturbation": 1.01 * found.perturbation})
+    def longer(logits: torch.Tensor, V: torch.Tensor, y: int, order: float) -> ExactPerturbation:
+        found = exact_perturbation_norm(logits, V, y, order)
+        return replace(found, perturbation=1.01 * found.perturbation)
 
     monkeypatch.setattr(attacks, "exact_perturbation_norm", longer)
     assert not attacks.audit_minimum_is_attained(right).holds
@@ -53,8 +55,7 @@ def test_fgsm(cases: list[Instance], many: list[Instance]) -> None:
 def test_fgsm_audit_sees_a_wrong_sign(
     cases: list[Instance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = attacks.gradient
-    monkeypatch.setattr(attacks, "gradient", lambda x: -true(x))
+    monkeypatch.setattr(attacks, "gradient", lambda x: -gradient(x))
     assert not attacks.audit_fgsm(cases, 0.5).holds
 
 

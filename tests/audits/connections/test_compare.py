@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -48,18 +49,22 @@ def test_equal_finds_the_smallest_violation() -> None:
     assert found.counterexample["left"] == 3.0
 
 
+def at_most(small: float | None, large: float | None) -> Finding:
+    """Compare a number with a number on two margins; None stands for the margin."""
+
+    def quantity(value: float | None) -> Callable[[Instance], float]:
+        return lambda x: x.margin if value is None else value
+
+    return compare.audit_at_most(
+        list(at_margins([1.0, 2.0])), quantity(small), quantity(large), tolerance=0.0, family="m"
+    )
+
+
 def test_at_most() -> None:
-    instances = list(at_margins([1.0, 2.0]))
-    options = {"tolerance": 0.0, "family": "margins"}
-    fine = compare.audit_at_most(instances, lambda x: x.margin, lambda _: math.inf, **options)
-    assert fine.holds
-    assert not compare.audit_at_most(
-        instances, lambda _: math.inf, lambda x: x.margin, **options
-    ).holds
-    over = compare.audit_at_most(instances, lambda x: x.margin, lambda _: 1.5, **options)
-    assert over.worst_slack == pytest.approx(-0.25)
-    undefined = compare.audit_at_most(instances, lambda _: math.nan, lambda _: 1.0, **options)
-    assert undefined.counterexample["left"] == "undefined"
+    assert at_most(None, math.inf).holds
+    assert not at_most(math.inf, None).holds
+    assert at_most(None, 1.5).worst_slack == pytest.approx(-0.25)
+    assert at_most(math.nan, 1.0).counterexample["left"] == "undefined"
 
 
 def test_true_and_combine() -> None:
