@@ -65,6 +65,18 @@ def test_slope_place_and_values(case: Case, where: str, xi: float, seed: int) ->
         assert case.eps > 0 or float(sides.max()) <= 0.0  # the segment holds the point
 
 
+@pytest.mark.parametrize("xi", [1.0, 1e4, 1e10])
+def test_balls_of_radius_zero_lie_on_their_segments(xi: float) -> None:
+    """A point has no inside: the slope is the network's on a segment that holds it."""
+    points = torch.tensor([[0.3], [4.1], [7.7], [-2.0], [0.31]]).double()
+    case = Case(points, torch.tensor([1, 2, 1, 3, 2]), 0.0, 2)
+    network = robust_classifier_with_lipschitz(*case.arguments, xi, "inside")
+    pairs = steep_pairs(*case.arguments, xi, "inside")
+    assert bool(((pairs.starts - points) * (pairs.ends - points) <= 0).all())
+    assert float(slopes(network, pairs, 2).min()) >= xi * (1 - 1e-12)
+    assert deviation(network, case, 0) <= 0.4 + 1e-14
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("where", PLACES)
 @pytest.mark.parametrize("xi", [1e2, 1e6, 1e10])
