@@ -16,7 +16,7 @@ from nbsrc.linear_region import region_radius
 from nbsrc.perturbation import taylor_norm_from_margin
 from nbsrc.perturbation.networks import local_piece, network_perturbation
 
-__all__ = ["Judged", "audit_radius", "judge", "train_network", "two_arcs"]
+__all__ = ["Judged", "apart", "audit_radius", "judge", "train_network", "two_arcs"]
 
 
 def two_arcs(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -145,6 +145,29 @@ def judge(network: nn.Module, x: Tensor, y: Tensor, *, rays: int = 90, rings: in
         p = float(torch.sigmoid(margin[i]))
         judged.append(Judged(i, here, p, numbers[0], numbers[1], numbers[2], numbers[3], near))
     return judged
+
+
+def apart(points: Iterable[Judged], count: int, largest: float) -> list[Judged]:
+    """Choose points that are far from each other, among those with a small Taylor radius.
+
+    Args:
+        points: Judged points.
+        count: How many to choose at most.
+        largest: Largest Taylor radius.
+
+    Returns:
+        The points; the first is the first of the candidates.
+
+    Raises:
+        ValueError: If no point has so small a radius.
+    """
+    left = [q for q in points if q.taylor <= largest]
+    if not left:
+        raise ValueError(f"largest must be at least some point's Taylor radius, got {largest}")
+    chosen = [left[0]]
+    while len(chosen) < min(count, len(left)):
+        chosen.append(max(left, key=lambda q: min(math.dist(q.x, c.x) for c in chosen)))
+    return chosen
 
 
 def audit_radius(points: Iterable[Judged], radius: str) -> Finding:
