@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import logging
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,25 +152,44 @@ def spot_check(
     return {"points": len(chosen), "largest_difference": float(gap)}
 
 
-def _parts(name: str) -> tuple[int, dict[str, tuple[Any, Any]], dict[str, Any]]:
-    """Return the divisor, the sets to compare, and which images are copies."""
+def _parts(name: str) -> tuple[int, dict[str, tuple[Any, Any]]]:
+    """Return the divisor and the sets to compare, each with the second set or None.
+
+    The images of CIFAR-10 that its shards mark as JPEG copies are compared with all others too, so
+    that a reader can tell whether the other numbers rest on them.
+    """
     if name == "digits":
-        return 16, {"all": (digit_levels(), None)}, {}
+        return 16, {"all": (digit_levels(), None)}
     data = load_data(name)
     train = (as_levels(data.train_images, 255), data.train_labels)
     test = (as_levels(data.test_images, 255), data.test_labels)
-    return 255, {"train": (train, None), "test_train": (test, train)}, _copies(name, data)
+    parts: dict[str, tuple[Any, Any]] = {
+        "train": (train, None),
+        "test_train": (test, train),
+        "test": (test, None),
+    }
+    copies = _copies(name)
+    if copies is not None:
+        both = tuple(torch.cat(pair) for pair in zip(train, test, strict=True))
+        parts["copies"] = ((both[0][copies], both[1][copies]), both)
+    return 255, parts
 
 
-def _copies(name: str, data: Any) -> dict[str, Any]:
-    """Return the test images that are JPEG copies, where the data say so."""
-    if data.test_exact is None:
-        return {}
-    return {"test_copies": torch.nonzero(~data.test_exact)[:, 0].tolist()}
+def _copies(name: str) -> Tensor | None:
+    """Return which images, training ones first, the shards mark as not exact; None if none do."""
+    root = Path(os.environ.get("NBSRC_DATA", ""))
+    shards = [*sorted(root.glob(f"{name}_train*.npz")), *sorted(root.glob(f"{name}_test.npz"))]
+    flags = []
+    for shard in shards:
+        with np.load(shard, allow_pickle=False) as archive:
+            if "exact" not in archive.files:
+                return None
+            flags.append(archive["exact"])
+    return ~torch.from_numpy(np.concatenate(flags)) if flags else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Record the separations of the data sets asked for.
+    """Record the separations of the data sets asked for; what the output has is not done again.
 
     Args:
         argv: The command's arguments.
@@ -178,28 +200,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m nbsrc.separation_record", description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--data", nargs="+", choices=DATA_NAMES, default=list(DATA_NAMES))
+    parser.add_argument("--norms", nargs="+", choices=sorted(NORMS), default=list(NORMS))
     parser.add_argument("--remark", default="", help="what a reader of the seconds should know")
     options = parser.parse_args(argv)
-    results: dict[str, Any] = {
-        "provenance": provenance(),
-        "remark": options.remark,
-        "quoted": {"norm": "linf", "source": "Yang et al. 2020, table of separations", **QUOTED},
-        "sets": {},
-    }
+    results = _begin(options.output, options.remark)
     for name in options.data:
-        divisor, parts, copies = _parts(name)
-        entry = results["sets"].setdefault(name, {"divisor": divisor, **copies})
-        for part, (points, against) in parts.items():
-            entry[part] = {}
-            for norm in NORMS:
-                numbers, found = measure(points, against, norm, divisor)
-                numbers["spot_check"] = spot_check(found, points, against, divisor)
-                entry[part][norm] = numbers
-                log.info(
-                    "%s %s %s: %s in %s s", name, part, norm, found.distance, numbers["seconds"]
-                )
-                write_json_atomic(options.output, results)
+        divisor, parts = _parts(name)
+        entry = results["sets"].setdefault(name, {"divisor": divisor})
+        for norm, part in itertools.product(options.norms, parts):
+            done = entry.setdefault(part, {})
+            if norm in done:
+                continue
+            points, against = parts[part]
+            numbers, found = measure(points, against, norm, divisor)
+            numbers["spot_check"] = spot_check(found, points, against, divisor)
+            done[norm] = numbers
+            log.info("%s %s %s: %s, %s s", name, part, norm, found.distance, numbers["seconds"])
+            write_json_atomic(options.output, results)
     return 0
+
+
+def _begin(output: Path, remark: str) -> dict[str, Any]:
+    """Return the results so far, to be continued after an interruption."""
+    if output.is_file():
+        begun: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+        return begun
+    quoted = {"norm": "linf", "source": "Yang et al. 2020, as remembered, not read again", **QUOTED}
+    return {"provenance": provenance(), "remark": remark, "quoted": quoted, "sets": {}}
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_shuffling_moves_only_robust_cells_of_runs() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match="must name a table of accuracies, got 'A.tab1'"):
+    with pytest.raises(ValueError, match=r"must name a table of accuracies, got 'A\.tab1'"):
         read_table("A.tab1")
-    with pytest.raises(ValueError, match="values must name cells of A.tab2, got"):
+    with pytest.raises(ValueError, match=r"values must name cells of A\.tab2, got"):
         TABLE2.planted({("vgg", "clean", "wd1e-1"): 1.0})
