@@ -1,4 +1,4 @@
-"""Speed of the norms: Table 1 of Liang & Huang (2021) side by side, and all layers of a ResNet-18.
+"""Speed: Table 1 of Liang & Huang (2021) side by side, all layers of a ResNet-18, exact curvature.
 
 ``python -m benchmarks`` prints a table and writes build/bench.json. Times are medians with
 quartiles; methods that take long run fewer times, and the count is in the table.
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.perturbation import curvature_lines, curvature_rows
 from nbsrc.files import project_root, write_json_atomic
 from nbsrc.layer_norms import layer_norms
 from nbsrc.models import build_model
@@ -72,6 +73,8 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(row_lines(row)), flush=True)
     results["layer_norms_resnet18"] = time_resnet(options.evaluations)
     print("\n".join(summary_lines(results)))
+    results["curvature"] = curvature_rows(options.evaluations, options.budget)
+    print("\n".join(curvature_lines(results["curvature"])))
     write_json_atomic(options.output, results)
     print(f"written to {options.output}")
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmarks.__main__ import TARGET_RATIO, main, summary_lines
+from benchmarks.perturbation import ACCURACY, TARGET_CURVATURE, curvature_lines, curvature_row
 
 SMALL = (3, 3, 2, 4)
 
@@ -17,6 +18,7 @@ def test_the_benchmark_prints_and_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("benchmarks.__main__.TABLE1_KERNELS", (SMALL,))
+    monkeypatch.setattr("benchmarks.perturbation.SIZES", (20,))
     output = tmp_path / "bench.json"
     threads = torch.get_num_threads()
     options = ["--evaluations", "1", "--iterations", "2", "--threads", "1"]
@@ -28,6 +30,22 @@ def test_the_benchmark_prints_and_writes(
     written = json.loads(output.read_text())
     assert [row["kernel"] for row in written["table1"]] == [list(SMALL)]
     assert written["provenance"]["threads"] == 1
+    (curvature,) = written["curvature"]
+    assert curvature["inputs"] == 20
+    assert curvature["dense_relative_difference"] < 1e-12
+    assert (
+        curvature["power_relative_error"] <= ACCURACY < curvature["power_relative_error_after_10"]
+    )
+    assert set(curvature["timings"]) == {"exact", "dense", "power_iteration", "batch"}
+
+
+def test_a_missed_curvature_target_is_called_missed() -> None:
+    row = curvature_row(12, 1, 1.0)
+    words = []
+    for ratio in (TARGET_CURVATURE, TARGET_CURVATURE * 0.99):
+        row["ratios"]["dense_to_exact"] = ratio
+        words.append("missed" in curvature_lines([row])[-1])
+    assert words == [False, True]
 
 
 def test_a_missed_target_is_called_missed() -> None:

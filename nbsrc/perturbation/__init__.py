@@ -20,6 +20,7 @@ from nbsrc.perturbation.multiclass import (
     taylor_perturbation_multiclass as taylor_perturbation_multiclass,
 )
 from nbsrc.perturbation.networks import local_piece as local_piece
+from nbsrc.perturbation.networks import network_hessian_spectrum as network_hessian_spectrum
 from nbsrc.perturbation.networks import network_penalties as network_penalties
 from nbsrc.perturbation.networks import network_penalties_autograd as network_penalties_autograd
 from nbsrc.perturbation.networks import network_perturbation as network_perturbation

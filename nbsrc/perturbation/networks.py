@@ -13,10 +13,12 @@ from nbsrc.linear_region import jacobian, region_radius
 from nbsrc.perturbation._arguments import Labels, check_classes, check_labels
 from nbsrc.perturbation.exact import ExactPerturbation, exact_perturbation_norm
 from nbsrc.perturbation.penalties import Penalties, penalty_values
+from nbsrc.perturbation.spectrum import HessianSpectrum, loss_hessian_spectrum
 
 __all__ = [
     "differentiable_piece",
     "local_piece",
+    "network_hessian_spectrum",
     "network_penalties",
     "network_penalties_autograd",
     "network_perturbation",
@@ -76,8 +78,31 @@ def network_perturbation(net: nn.Module, x: Tensor, y: Labels, ord: float = 2) -
     return exact_perturbation_norm(logits, V, y, ord, region_radius=radius)
 
 
+def network_hessian_spectrum(
+    net: nn.Module, x: Tensor, *, create_graph: bool = False
+) -> HessianSpectrum:
+    """The exact spectrum of the input Hessian of a network's cross-entropy loss.
+
+    The Hessian of a piecewise affine network does not depend on the label.
+
+    Args:
+        net: The network, evaluated in eval mode; piecewise affine in its input.
+        x: ``[batch, *input]``.
+        create_graph: Whether gradients with respect to the parameters are wanted.
+
+    Returns:
+        The spectrum, ``[batch, ...]``.
+
+    Raises:
+        TypeError: If the output is no floating-point tensor.
+        ValueError: If the network has fewer than two outputs.
+    """
+    logits, V = differentiable_piece(net, x, create_graph=create_graph)
+    return loss_hessian_spectrum(torch.softmax(logits, dim=-1), V)
+
+
 def network_penalties(net: nn.Module, x: Tensor, y: Labels) -> Penalties:
-    """The four penalties from K backward passes and closed forms, ready to be trained on.
+    """The four penalties from K gradients and closed forms, ready to be trained on.
 
     The curvature penalty is exact: no finite differences, no power iteration, no n x n matrix.
     Gradients with respect to the network's parameters flow through all four.
@@ -98,12 +123,15 @@ def network_penalties(net: nn.Module, x: Tensor, y: Labels) -> Penalties:
     return penalty_values(torch.softmax(logits, dim=-1), V, y)
 
 
-def differentiable_piece(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and local linear map with a graph, by one backward pass per class.
+def differentiable_piece(
+    net: nn.Module, x: Tensor, *, create_graph: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Logits and local linear map with a graph, by one batched backward pass for all classes.
 
     Args:
         net: The network, evaluated in eval mode.
         x: ``[batch, *input]``.
+        create_graph: Whether gradients with respect to the parameters are wanted.
 
     Returns:
         Logits ``[batch, K]`` and V ``[batch, n, K]``.
@@ -115,13 +143,18 @@ def differentiable_piece(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     with evaluating(net), torch.enable_grad():
         inputs = x.detach().clone().requires_grad_()
         logits = check_classes("the network's output", net(inputs))
-        columns = []
-        for k in range(logits.shape[-1]):
-            (column,) = torch.autograd.grad(
-                logits[:, k].sum(), inputs, create_graph=True, materialize_grads=True
-            )
-            columns.append(column.flatten(1))
-    return logits, torch.stack(columns, dim=-1)
+        K = logits.shape[-1]
+        seeds = torch.eye(K, dtype=logits.dtype, device=logits.device).unsqueeze(1)
+        (slopes,) = torch.autograd.grad(
+            logits,
+            inputs,
+            seeds.expand(K, *logits.shape),
+            create_graph=create_graph,
+            materialize_grads=True,
+            is_grads_batched=True,
+        )
+    V = slopes.flatten(2).permute(1, 2, 0)
+    return (logits, V) if create_graph else (logits.detach(), V)
 
 
 def network_penalties_autograd(net: nn.Module, x: Tensor, y: Labels) -> Penalties:

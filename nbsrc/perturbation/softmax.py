@@ -143,7 +143,9 @@ def other_classes(values: Tensor, labels: Tensor) -> Tensor:
     """
     index = torch.arange(values.shape[-1] - 1, device=values.device)
     index = index + (index >= labels.unsqueeze(-1))
-    return torch.take_along_dim(values, index, dim=-1)
+    batch = torch.broadcast_shapes(values.shape[:-1], labels.shape)
+    every = values.expand(*batch, values.shape[-1])
+    return torch.take_along_dim(every, index.expand(*batch, index.shape[-1]), dim=-1)
 
 
 def class_differences(V: Tensor, labels: Tensor) -> Tensor:

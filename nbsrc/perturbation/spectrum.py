@@ -24,7 +24,7 @@ from nbsrc.perturbation._arguments import (
     check_probabilities,
     check_shapes,
 )
-from nbsrc.perturbation.softmax import class_differences, other_classes, pick
+from nbsrc.perturbation.softmax import class_differences, columns, other_classes, pick
 
 __all__ = [
     "HessianSpectrum",
@@ -132,9 +132,19 @@ def loss_hessian_spectrum(p: Tensor, V: Tensor) -> HessianSpectrum:
         >>> [round(float(value), 6) for value in found.full()]
         [0.847597, 0.589903]
     """
-    q, B = curvature_factor(p, V)
-    count = min(B.shape[-2:])
-    values: Tensor = torch.linalg.eigvalsh(B.mT @ B).flip(-1)[..., :count]
+    p = check_probabilities(p)
+    V = check_shapes("p", p, V)
+    top = p.argmax(dim=-1)
+    q, shares, label = _shares(p, top)
+    D = V - columns(V, top.unsqueeze(-1))
+    gram = other_classes(other_classes((D.mT @ D), top.unsqueeze(-1)).mT, top.unsqueeze(-1))
+    s = shares.sqrt().unsqueeze(-2)
+    gram = s.mT * gram * s  # of D diag(s); the rank-one factor is applied on both sides
+    root = 1 - label.sqrt().unsqueeze(-1).unsqueeze(-1)
+    gram = gram - root * (gram @ s.mT) @ s
+    gram = gram - root * s.mT @ (s @ gram)
+    count = min(V.shape[-2], V.shape[-1] - 1)
+    values: Tensor = torch.linalg.eigvalsh(gram).flip(-1)[..., :count]
     return HessianSpectrum(q.unsqueeze(-1) * values.clamp_min(0), V.shape[-2])
 
 
@@ -200,11 +210,17 @@ def curvature_factor(p: Tensor, V: Tensor) -> tuple[Tensor, Tensor]:
     p = check_probabilities(p)
     V = check_shapes("p", p, V)
     top = p.argmax(dim=-1)
+    q, shares, label = _shares(p, top)
+    return q, factor_from_shares(shares, label, class_differences(V, top))
+
+
+def _shares(p: Tensor, top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return q, the shares of the other classes, and the probability of the class ``top``."""
     rivals = other_classes(p, top)
     q = rivals.sum(-1)
     tiny = torch.finfo(p.dtype).tiny  # the square root has no derivative at 0
     shares = rivals.clamp_min(tiny) / q.clamp_min(tiny).unsqueeze(-1)
-    return q, factor_from_shares(shares, pick(p, top), class_differences(V, top))
+    return q, shares, pick(p, top)
 
 
 def factor_from_shares(shares: Tensor, label: Tensor, D: Tensor) -> Tensor:
