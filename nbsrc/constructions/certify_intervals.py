@@ -88,8 +88,10 @@ def upper_dual_norm(rows: Tensor, ord: float) -> Tensor:
         ``[...]``.
     """
     dual = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}[float(ord)]
-    norm: Tensor = torch.linalg.vector_norm(rows, ord=dual, dim=-1)
-    return norm * (1 + 2 * (rows.shape[-1] + 4) * _U64)
+    largest = rows.abs().amax(-1, keepdim=True)
+    scale = torch.where(largest > 0, largest, 1.0)  # squares neither underflow nor overflow
+    norm: Tensor = torch.linalg.vector_norm(rows / scale, ord=dual, dim=-1) * scale[..., 0]
+    return norm * (1 + 2 * (rows.shape[-1] + 6) * _U64)
 
 
 def input_interval(step: Affine, region: Region, noise: bool = False) -> Interval:

@@ -27,6 +27,7 @@ from nbsrc.constructions.certify_network import Affine, Nonlinear, Step, first_s
 __all__ = ["ball_trace", "linear_lower_bounds"]
 
 _U64 = torch.finfo(torch.float64).eps / 2
+_TINY = 1e-290  # covers underflow
 _BLOCK = 1 << 23  # numbers per temporary array: 64 MB
 
 
@@ -114,7 +115,8 @@ def _carry(
         else:
             before, after = trace[position - 1], trace[position]
             coefficients, change, lost = _through(step, before, after, coefficients, flat_slopes)
-        offset = offset + (change - lost * 1.001)  # lost is itself a rounded sum
+        lost = lost * 1.001 + _TINY  # it is itself a rounded sum
+        offset = offset + (change - lost)
         offset = offset - 4 * _U64 * (offset.abs() + change.abs() + lost)
     return torch.nan_to_num(_over(region, coefficients) + offset, nan=-math.inf)
 
@@ -150,7 +152,7 @@ def _through(
 def _over(region: Region, coefficients: Tensor) -> Tensor:
     """Return lower bounds of linear functions over one ball cut with a box."""
     size = coefficients.abs() @ region.largest()[0]
-    rounding = 4 * (coefficients.shape[1] + 4) * _U64 * size
+    rounding = 4 * (coefficients.shape[1] + 4) * _U64 * size + _TINY
     reach = region.eps * upper_dual_norm(coefficients, region.ord)
     best = coefficients @ region.centre[0] - reach
     if region.lower is not None and region.upper is not None:

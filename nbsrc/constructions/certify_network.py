@@ -126,7 +126,7 @@ def network_steps(network: nn.Module) -> tuple[list[Step], torch.dtype]:
             continue
         if isinstance(module, nn.Flatten):
             _check_flatten(module, width, is_last=position == len(modules) - 1)
-        elif isinstance(module, nn.Linear):
+        elif type(module) is nn.Linear:  # a subclass may compute something else
             if width is not None and module.in_features != width:
                 raise ValueError(f"a layer of {module.in_features} inputs follows {width} units")
             width = module.out_features
@@ -154,7 +154,7 @@ def _leaves(network: nn.Sequential) -> Iterator[nn.Module]:
 
 def _check_flatten(module: nn.Flatten, width: int | None, is_last: bool) -> None:
     """Refuse a Flatten that would mix the points of a batch."""
-    if module.start_dim == 0 and not (is_last and width == 1):
+    if module.start_dim in {0, -2} and not (is_last and width == 1):
         raise NotImplementedError(f"{module} mixes points, unless it ends a network of one output")
 
 

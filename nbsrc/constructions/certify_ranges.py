@@ -20,7 +20,7 @@ __all__ = ["activation_range", "kink_slope", "supported"]
 Range = tuple[Tensor, Tensor]
 _U64 = torch.finfo(torch.float64).eps / 2
 _MONOTONE = (nn.Tanh, nn.Sigmoid, nn.Softplus, nn.ELU)
-_EXACT = (nn.ReLU, nn.Hardtanh)  # nn.ReLU6 is an nn.Hardtanh
+_EXACT = (nn.ReLU, nn.ReLU6, nn.Hardtanh)
 
 
 def kink_slope(module: nn.Module) -> float | None:
@@ -38,7 +38,7 @@ def kink_slope(module: nn.Module) -> float | None:
     """
     if type(module) is nn.ReLU:
         return 0.0
-    return float(module.negative_slope) if isinstance(module, nn.LeakyReLU) else None
+    return float(module.negative_slope) if type(module) is nn.LeakyReLU else None
 
 
 def supported(module: nn.Module) -> bool:
@@ -51,10 +51,11 @@ def supported(module: nn.Module) -> bool:
         True for ReLU, LeakyReLU, Hardtanh, ReLU6, ELU, Softplus, Tanh, Sigmoid, exact GELU, SiLU
         and every module with a method ``interval(lower, upper)``.
     """
-    if isinstance(module, nn.GELU):
-        return module.approximate == "none"
-    known = (*_MONOTONE, *_EXACT, nn.LeakyReLU, nn.SiLU)
-    return isinstance(module, known) or hasattr(module, "interval")
+    if isinstance(module, nn.GELU) and module.approximate != "none":
+        return False
+    # Not isinstance: a subclass may compute something else.
+    known = (*_MONOTONE, *_EXACT, nn.LeakyReLU, nn.SiLU, nn.GELU)
+    return type(module) in known or hasattr(module, "interval")
 
 
 def activation_range(module: nn.Module, lower: Tensor, upper: Tensor, roundoff: float) -> Range:

@@ -8,6 +8,7 @@ bounds at the point, or rational arithmetic for small piecewise linear networks)
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
@@ -24,6 +25,7 @@ __all__ = ["Search", "exact_output", "in_closed_ball"]
 _ROUNDS = 12
 _STARTS = 4
 _NEAR = 1e-9  # candidates this close are tried: the proof decides
+_TRIES = 8  # proofs tried per ball: each may need rational arithmetic
 _EXACT_WEIGHTS = 20_000  # rational arithmetic takes about a second for these
 
 
@@ -170,6 +172,7 @@ class Search:
     ) -> None:
         self.steps, self.goals, self.region, self.dtype = steps, goals, region, dtype
         self.witnesses = torch.full_like(region.centre, math.nan)
+        self._tries: Counter[int] = Counter()
         self._sides = (1.0, -1.0) if goals.output == "label" else (1.0,)
 
     def found(self, row: int) -> bool:
@@ -212,18 +215,16 @@ class Search:
             points: ``[k, n]`` candidates.
         """
         for point in points.to(self.dtype).double():
-            if self.found(row):
+            if self.found(row) or self._tries[row] >= _TRIES:
                 return
             with torch.no_grad():
                 losses = [self._loss(torch.tensor([row]), point[None], s) for s in self._sides]
             near = float(torch.cat(losses).max()) >= -_NEAR
             region = self.region
-            if (
-                near
-                and in_closed_ball(point, region.centre[row], region.eps, region.ord)
-                and _is_broken(self.steps, self.goals, row, point)
-            ):
-                self.witnesses[row] = point
+            if near and in_closed_ball(point, region.centre[row], region.eps, region.ord):
+                self._tries[row] += 1
+                if _is_broken(self.steps, self.goals, row, point):
+                    self.witnesses[row] = point
 
     def _nearest_others(self, rows: Tensor) -> Tensor:
         """Return, per ball, the nearest centre of another class, or its own centre if none is."""
