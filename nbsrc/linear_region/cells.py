@@ -23,10 +23,12 @@ class Doubt:
 
     Attributes:
         tolerance: Parts that are not thicker are dropped, as are those that rounding explains.
+        reach: How far from 0 the domain reaches: corners are this times rounding off.
         dropped: Parts that were dropped though thicker than rounding explains.
     """
 
     tolerance: float
+    reach: float = 0.0
     dropped: int = 0
 
     def keeps(self, thickness: float, noise: float) -> bool:
@@ -34,12 +36,14 @@ class Doubt:
 
         Args:
             thickness: The part's thickness; 0 or negative if it is empty.
-            noise: The error of its faces' positions; a thousandth of the tolerance at least.
+            noise: The error of the cut's position; what corners are off, and a thousandth of the
+                tolerance, count in any case.
 
         Returns:
             Whether it is thicker than the tolerance and the noise.
         """
-        noise = max(noise, self.tolerance / 1000)
+        corners = 16 * np.finfo(float).eps * self.reach
+        noise = max(noise, corners, self.tolerance / 1000)
         if thickness > max(self.tolerance, noise):
             return True
         self.dropped += thickness > noise

@@ -136,7 +136,7 @@ def enumerate_regions(
         raise ValueError(f"tolerance must be between 0 and 1, got {tolerance!r}")
     cell = domain_cell(chain.inputs, box, halfspaces, tolerance or PROGRAMME_TOLERANCE)
     default = PROGRAMME_TOLERANCE if isinstance(cell, Polyhedron) else TOLERANCE
-    doubt = Doubt(default if tolerance is None else tolerance)
+    doubt = Doubt(default if tolerance is None else tolerance, cell.reach())
     regions: list[Region] = []
     for part, gates, prefix in _descend(chain, cell, chain.start(), (), doubt):
         if len(regions) == max_regions:
@@ -189,7 +189,7 @@ def _region(chain: Chain, cell: Cell, gates: tuple[Gates, ...], prefix: Prefix) 
     point, radius = cell.centre()
     normals, offsets = cell.halfspaces()
     return Region(
-        Pattern(chain.names, tuple(torch.from_numpy(g[None]) for g in gates)),
+        Pattern(chain.names, tuple(torch.from_numpy(g[None]) for g in gates), 1),
         torch.from_numpy(prefix.weight),
         torch.from_numpy(prefix.bias),
         torch.from_numpy(prefix.error),
@@ -204,7 +204,7 @@ def _confirmed(
     net: nn.Module, regions: list[Region], input_shape: Sequence[int] | None
 ) -> list[Region]:
     """Return the regions whose interior point really has their pattern when the network is run."""
-    if not regions or not regions[0].pattern.gates:
+    if not regions:
         return regions
     points = torch.stack([region.point for region in regions])
     if input_shape is not None:

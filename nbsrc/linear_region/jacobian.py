@@ -47,7 +47,7 @@ def jacobian(net: nn.Module, x: Tensor, *, memory_limit: int = MEMORY_LIMIT) -> 
         [[[3.0, 3.0], [3.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]]
     """
     program = read_network(net)
-    check_input(x)
+    check_input(net, x)
     check_limit(memory_limit)
     return _jacobian(program, x.detach(), memory_limit)
 
@@ -82,7 +82,7 @@ def affine_map(
         (0.5, 0.5)
     """
     program = read_network(net)
-    check_input(x)
+    check_input(net, x)
     check_limit(memory_limit)
     chunks = x.detach().split(_examples_per_chunk(program, x, memory_limit))
     constants = []

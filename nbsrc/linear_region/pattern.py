@@ -22,14 +22,18 @@ class Pattern:
         names: The switches' names in the network, in the order of execution.
         gates: One tensor per switch, ``[batch, *shape]``: Boolean for ReLU and leaky ReLU (True
             where the pre-activation is positive), flat pixel indices of the winners for max-pool.
+        batch: The number of inputs.
     """
 
     names: tuple[str, ...]
     gates: tuple[Tensor, ...]
+    batch: int
 
     @property
     def codes(self) -> Tensor:
         """All gates as one integer tensor ``[batch, gates]``: equal rows, equal pattern."""
+        if not self.gates:  # an affine network has one region
+            return torch.zeros(self.batch, 0, dtype=torch.long)
         return torch.cat([gate.flatten(1).long() for gate in self.gates], dim=1)
 
     def key(self, index: int) -> bytes:
@@ -84,10 +88,10 @@ def activation_pattern(net: nn.Module, x: Tensor) -> Pattern:
         [[False, False, True]]
     """
     program = read_network(net)
-    check_input(x)
+    check_input(net, x)
     with torch.no_grad():
         _, gates = record_gates(program, x)
-    return Pattern(tuple(step.name for step in program.switches), gates)
+    return Pattern(tuple(step.name for step in program.switches), gates, len(x))
 
 
 def record_gates(program: Program, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -109,15 +113,17 @@ def record_gates(program: Program, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...
     return program.run(x, decide), tuple(gates)
 
 
-def check_input(x: Tensor) -> None:
-    """Refuse what is no batch of finite inputs.
+def check_input(net: nn.Module, x: Tensor) -> None:
+    """Refuse what is no batch of finite inputs of a network.
 
     Args:
+        net: The network.
         x: The inputs.
 
     Raises:
         TypeError: If ``x`` is no floating point tensor.
-        ValueError: If ``x`` is empty, has no batch dimension, or is NaN or infinite.
+        ValueError: If ``x`` is empty, has no batch dimension, is NaN or infinite, or has another
+            dtype than the network.
     """
     if not isinstance(x, Tensor) or not x.is_floating_point():
         what = x.dtype if isinstance(x, Tensor) else type(x).__name__
@@ -126,3 +132,6 @@ def check_input(x: Tensor) -> None:
         raise ValueError(f"x must be [batch, *input] and not empty, got shape {tuple(x.shape)}")
     if not bool(torch.isfinite(x).all()):
         raise ValueError("x must be finite, got NaN or infinite entries")
+    own = next(net.parameters(), x).dtype
+    if own != x.dtype:
+        raise ValueError(f"x must have the network's dtype {own}, got {x.dtype}")

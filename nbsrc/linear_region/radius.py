@@ -65,7 +65,7 @@ def region_radius(
     if ord not in {1, 2, math.inf}:
         raise ValueError(f"ord must be 1, 2 or math.inf, got {ord!r}")
     program = read_network(net)
-    check_input(x)
+    check_input(net, x)
     check_limit(memory_limit)
     sizes = value_sizes(program, x)
     examples = max(1, math.floor(memory_limit / (8 * sum(sizes))))
@@ -94,7 +94,7 @@ def region_halfspaces(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: If ``x`` is not exactly one finite input.
     """
     program = read_network(net)
-    check_input(x)
+    check_input(net, x)
     if len(x) != 1:
         raise ValueError(f"x must be one input [1, *input], got a batch of {len(x)}")
     with torch.no_grad():

@@ -30,7 +30,7 @@ def traced_steps(net: nn.Module) -> list[Step]:
     """
     try:
         graph = fx.Tracer().trace(net)
-    except (fx.proxy.TraceError, TypeError, AttributeError) as error:
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise NotImplementedError(
             f"the forward of {type(net).__name__} cannot be traced: {error}"
         ) from error

@@ -98,6 +98,9 @@ def test_thin_parts_are_counted(start: Cell) -> None:
         assert (on is not None) == kept
         assert off is not None
         assert doubt.dropped == counted
+    far = Doubt(1e-9, reach=1e6)  # corners of so large a domain are uncertain by more than 1e-10
+    start.cut(g, -(end - 1e-10), far)
+    assert far.dropped == 0
     noisy = Doubt(1e-9)
     start.cut(g, -(end - 1e-10), noisy, 1e-9)
     assert noisy.dropped == 0

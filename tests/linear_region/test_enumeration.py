@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linprog
 from torch import Tensor, nn
 
@@ -92,6 +94,8 @@ def brute_force_keys(weights: list[np.ndarray], biases: list[np.ndarray], box: f
         c = np.concatenate([b1, (W2 * s1) @ b1 + b2])
         sign = 2 * np.concatenate([s1, s2]) - 1
         norms = np.linalg.norm(G, axis=1)
+        if ((norms == 0) & ((c > 0) != (sign > 0))).any():
+            continue  # a unit that never changes is on where its constant is positive
         rows = np.hstack([-sign[:, None] * G, norms[:, None]])
         result = linprog(
             np.append(np.zeros(n), -1.0), rows, sign * c, bounds=[(-box, box)] * n + [(0, 1)]
@@ -110,6 +114,28 @@ def test_against_all_patterns(inputs: int) -> None:
     expected = brute_force_keys(weights, biases, 1e4)
     assert keys(enumerate_regions(net, (-1e4, 1e4))) == expected
     assert keys(enumerate_regions(net)) == expected
+
+
+def integers(count: int, largest: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(-largest, largest), min_size=count, max_size=count)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    first=st.lists(integers(2, 2), min_size=3, max_size=3),
+    second=st.lists(integers(3, 2), min_size=2, max_size=2),
+    biases=integers(5, 1),
+)
+def test_small_integers(first: list[list[int]], second: list[list[int]], biases: list[int]) -> None:
+    """Concurrent, parallel and equal lines, zero rows, kinks on kinks: against all patterns."""
+    net = from_integers([(first, biases[:3]), (second, biases[3:]), ([[1, 1]], [0])])
+    weights = [layer.weight.detach().numpy() for layer in (net[0], net[2])]
+    constants = [layer.bias.detach().numpy() for layer in (net[0], net[2])]
+    expected = brute_force_keys(weights, constants, 1e3)
+    for domain in ((-1e3, 1e3), None):
+        found = enumerate_regions(net, domain)
+        assert found.doubtful == 0
+        assert keys(found) == expected
 
 
 def test_by_hand() -> None:
