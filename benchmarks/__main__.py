@@ -23,6 +23,7 @@ from nbsrc.provenance import provenance
 from nbsrc.table1 import METHODS, TABLE1_KERNELS, table1_row
 from nbsrc.timing import time_call
 
+PARTS = ("norms", "curvature")
 TARGET_RATIO = 3.0  # our l1 and linf against one pass over the kernel, for kernels of 1 MB and more
 TARGET_RESNET = 0.05  # seconds for l1 and linf of all layers, traced forward included
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds per kernel and method")
     parser.add_argument("--iterations", type=int, default=100, help="of power iteration, per call")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--only", choices=PARTS, help="one part of the benchmark")
     parser.add_argument("--remark", help="what a reader of the results should know")
     parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own)")
     options = parser.parse_args(argv)
@@ -57,10 +59,23 @@ def run(options: argparse.Namespace) -> None:
             "power_iterations": options.iterations,
             "remark": options.remark,
         },
-        "table1": [],
     }
-    print(f"{results['provenance']['processor']}, {torch.get_num_threads()} threads, 32x32 images")
-    print("milliseconds per call: median (quartiles, number of calls)")
+    print(f"{results['provenance']['processor']}, {torch.get_num_threads()} threads")
+    if options.only in {None, "norms"}:
+        results["table1"] = run_table1(options)
+        results["layer_norms_resnet18"] = time_resnet(options.evaluations)
+        print("\n".join(summary_lines(results)), flush=True)
+    if options.only in {None, "curvature"}:
+        results["curvature"] = curvature_rows(options.evaluations, options.budget)
+        print("\n".join(curvature_lines(results["curvature"])))
+    write_json_atomic(options.output, results)
+    print(f"written to {options.output}")
+
+
+def run_table1(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time the norms of every kernel of Table 1."""
+    print("32x32 images, milliseconds per call: median (quartiles, number of calls)")
+    rows = []
     for kernel in TABLE1_KERNELS:
         row = table1_row(
             kernel,
@@ -69,14 +84,9 @@ def run(options: argparse.Namespace) -> None:
             budget=options.budget,
             iterations=options.iterations,
         )
-        results["table1"].append(row)
+        rows.append(row)
         print("\n".join(row_lines(row)), flush=True)
-    results["layer_norms_resnet18"] = time_resnet(options.evaluations)
-    print("\n".join(summary_lines(results)))
-    results["curvature"] = curvature_rows(options.evaluations, options.budget)
-    print("\n".join(curvature_lines(results["curvature"])))
-    write_json_atomic(options.output, results)
-    print(f"written to {options.output}")
+    return rows
 
 
 def time_resnet(evaluations: int) -> dict[str, Any]:
