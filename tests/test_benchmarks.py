@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from benchmarks.__main__ import TARGET_RATIO, main, summary_lines
-from benchmarks.perturbation import ACCURACY, TARGET_CURVATURE, curvature_lines, curvature_row
+from benchmarks.perturbation import (
+    ACCURACY,
+    SIZES,
+    TARGET_CURVATURE,
+    curvature_lines,
+    curvature_row,
+)
+from nbsrc.files import project_root
 
 SMALL = (3, 3, 2, 4)
 
@@ -37,6 +44,17 @@ def test_the_benchmark_prints_and_writes(
         curvature["power_relative_error"] <= ACCURACY < curvature["power_relative_error_after_10"]
     )
     assert set(curvature["timings"]) == {"exact", "dense", "power_iteration", "batch"}
+
+
+def test_the_recorded_curvature_times_are_of_this_benchmark() -> None:
+    recorded = json.loads((project_root() / "results" / "D_curvature_times.json").read_text())
+    assert tuple(row["inputs"] for row in recorded["curvature"]) == SIZES
+    for row in recorded["curvature"]:
+        assert row["dense_relative_difference"] < 1e-12
+        assert row["power_relative_error"] <= ACCURACY
+        ratio = row["timings"]["dense"]["median"] / row["timings"]["exact"]["median"]
+        assert row["ratios"]["dense_to_exact"] == pytest.approx(ratio, rel=1e-3)
+        assert ratio >= TARGET_CURVATURE
 
 
 def test_a_missed_curvature_target_is_called_missed() -> None:

@@ -7,6 +7,9 @@ gradients differ by :math:`2\lambda\bar v` in every column, and :math:`\sum_kv_k
 the cross-entropy and by S. So the two gradient flows coincide if and only if
 :math:`\sum_kv_k(0)=0` (or :math:`\lambda=0`): with V_c the columns minus their mean, both runs have
 the same V_c, while the mean stays (S) or decays as :math:`e^{-2\lambda t}` (:math:`\mu^2`).
+Gradient descent and momentum inherit this, since they are linear in the gradients. Adam rescales
+every entry: two opposite columns stay opposite and the runs coincide, but for three or more classes
+the sum is not conserved and they part.
 """
 
 from __future__ import annotations

@@ -75,6 +75,21 @@ def test_adam_couples_the_mean_to_the_rest() -> None:
     assert float((rest[0] - rest[1]).abs().max()) < 1e-12
 
 
+def test_adam_parts_the_runs_of_three_classes() -> None:
+    """Opposite columns stay opposite, but a zero sum of three is not kept."""
+    start = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=f64)
+    start = start - start.mean(-1, keepdim=True)
+    labels = torch.randint(3, (60,), generator=torch.Generator().manual_seed(2))
+    options: dict[str, Any] = {"strength": 0.3, "rate": 0.05, "steps": 100}
+    for optimiser, same in (("gd", True), ("momentum", True), ("adam", False)):
+        a, b = (
+            descend(X, labels, start, penalty=penalty, optimiser=optimiser, **options)
+            for penalty in ("mu2", "spread")
+        )
+        assert (float((a - b).abs().max()) < 1e-12) == same, optimiser
+        assert (float(b.sum(-1).abs().max()) < 1e-12) == same, optimiser
+
+
 def test_gradients_are_those_of_autograd() -> None:
     V = torch.randn(5, 3, generator=torch.Generator().manual_seed(3), dtype=f64)
     labels = torch.arange(60) % 3
