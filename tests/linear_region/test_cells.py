@@ -106,6 +106,16 @@ def test_thin_parts_are_counted(start: Cell) -> None:
     assert noisy.dropped == 0
 
 
+def test_a_cut_that_hardly_meets_the_known_ball() -> None:
+    """The part beyond is thick though the known ball reaches into it by 1e-12 only."""
+    g = np.array([1.0, 0.0, 0.0])
+    start = box(3)
+    start = Polyhedron(start.normals, start.offsets, np.zeros(3), 1.0)
+    _, on = start.cut(g, -(1 - 1e-12), Doubt(1e-9))
+    assert on is not None
+    assert on.centre()[1] == pytest.approx(0.5, rel=1e-9)
+
+
 def test_reach() -> None:
     assert Interval(-3.0, 2.0).reach() == 3.0
     assert Interval(3.0, math.inf).reach() == 5.0
