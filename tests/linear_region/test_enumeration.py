@@ -184,6 +184,10 @@ def test_domains() -> None:
     line = from_integers([([[1]], [0]), ([[1]], [0])])
     assert len(enumerate_regions(line, halfspaces=([[-1.0]], [-1.0]))) == 1
     assert len(enumerate_regions(nn.Linear(3, 2))) == 1
+    late = from_integers([([[4, 0]], [-3]), ([[1]], [0])])  # its kink 3/4 is outside 2 x <= 1
+    for box in (None, (-1.0, 1.0)):
+        assert len(enumerate_regions(late, box)) == 2
+        assert len(enumerate_regions(late, box, ([[2.0, 0.0]], [1.0]))) == 1
 
 
 def test_convolutions_and_batch_norm() -> None:
@@ -265,7 +269,13 @@ def test_planted_bugs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return true_extend(self, blind, layer, gates)
 
     monkeypatch.setattr(enumeration.Chain, "extend", without_bias)
-    assert not sampled_keys(net, z) <= keys(enumerate_regions(net, (-2.0, 2.0)))
+    wrong = enumerate_regions(net, (-2.0, 2.0))
+    assert not sampled_keys(net, z) <= keys(wrong)
+    # What the network itself contradicts at the interior point is not returned, but counted.
+    assert wrong.doubtful > 0
+    points = torch.stack([region.point for region in wrong])
+    codes = torch.cat([region.pattern.codes for region in wrong])
+    assert torch.equal(activation_pattern(net, points).codes, codes)
     monkeypatch.undo()
     polygon = type(enumeration.domain_cell(2, (0.0, 1.0), None, 1e-9))
     true_cut = polygon.cut
