@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from nbsrc.bracket import Bracket
-from nbsrc.constructions._arguments import as_count, as_number, as_order
+from nbsrc.constructions._arguments import as_number, as_order
 from nbsrc.constructions.certify_goals import Goals, label_goals, score_goals
 from nbsrc.constructions.certify_intervals import Region, input_interval, step_interval
 from nbsrc.constructions.certify_network import Affine, Step, first_step, network_steps
@@ -97,7 +97,8 @@ def certify_robust(
         classes: The label of every score. Default: the distinct labels in order if their number is
             that of the scores, else 0, 1, 2, ...
         pieces: Largest number of pieces into which a ball is cut where bounds on the whole do not
-            decide; 1 for none.
+            decide; 1 for linear bounds on the whole ball, 0 for interval bounds only. Linear bounds
+            take milliseconds per piece for a small network, seconds for 10,000 units.
 
     Returns:
         The certificate.
@@ -117,7 +118,8 @@ def certify_robust(
         [True]
     """
     order, radius = as_order(ord), as_number("eps", eps, minimum=0)
-    limit = as_count("pieces", pieces)
+    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 0:
+        raise ValueError(f"pieces must be an integer >= 0, got {pieces!r}")
     steps, dtype = network_steps(network)
     centres, codes = _check_points(steps, dtype, points, labels)
     goals = _goals(steps, codes, output, classes)
@@ -130,9 +132,9 @@ def certify_robust(
     by_intervals = len(centres) - len(open_rows)
     search.attack(open_rows)
     for row in open_rows.tolist():
-        if search.found(row):
+        if search.found(row) or pieces == 0:
             continue
-        found = refine(steps, region.row(row), *goals.functions(row), limit)
+        found = refine(steps, region.row(row), *goals.functions(row), pieces)
         cuts[row] = found.pieces
         best, low, high = goals.read(row, found.bounds)
         slack[row] = torch.maximum(slack[row], best)

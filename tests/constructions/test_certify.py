@@ -286,6 +286,25 @@ def test_nothing_of_the_network_is_touched():
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
+def test_without_pieces_only_intervals_decide():
+    """(x + 3)+ - (x + 3)+ = 0: intervals lose the correlation, linear bounds do not."""
+    first, last = nn.Linear(1, 2, dtype=torch.float64), nn.Linear(2, 1, dtype=torch.float64)
+    first.weight.data.fill_(1.0)
+    first.bias.data.fill_(3.0)
+    last.weight.data = torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+    last.bias.data.zero_()
+    net, point = nn.Sequential(first, nn.ReLU(), last), torch.zeros(1, 1, dtype=torch.float64)
+    label = torch.tensor([0])
+    rough = certify_robust(net, point, label, 0.3, 2, pieces=0)
+    assert not rough.certified.any()
+    assert not rough.refuted.any()
+    assert rough.pieces.item() == 0
+    assert certify_robust(net, point, label, 0.2, 2, pieces=0).certified.all()
+    fine = certify_robust(net, point, label, 0.3, 2, pieces=1)
+    assert fine.certified.all()
+    assert float(fine.deviation) < 1e-12
+
+
 def test_overflow_is_open_and_not_an_error():
     net = nn.Sequential(line(1e200)[0], nn.ReLU(), line(1e200)[0])
     found = certify_robust(net, torch.ones(1, 1).double(), torch.tensor([1]), 0.1, 2)
@@ -354,7 +373,7 @@ POINTS, LABELS = torch.zeros(2, 2).double(), torch.tensor([0, 1])
         ({"eps": -0.1}, ValueError, "eps must be a finite number >= 0"),
         ({"eps": math.nan}, ValueError, "eps must be a finite number >= 0"),
         ({"ord": 3}, ValueError, "ord must be 1, 2 or math.inf"),
-        ({"pieces": 0}, ValueError, "pieces must be an integer >= 1"),
+        ({"pieces": -1}, ValueError, "pieces must be an integer >= 0"),
         ({"output": "logits"}, ValueError, "output must be 'auto', 'label' or 'scores'"),
         ({"output": "scores"}, ValueError, "scores need at least two outputs"),
     ],
