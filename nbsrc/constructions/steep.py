@@ -24,7 +24,7 @@ __all__ = ["PLACES", "SteepPairs", "robust_classifier_with_lipschitz", "steep_pa
 #: Where the steep part may lie.
 PLACES = ("outside", "shell", "inside")
 
-_AMPLITUDE = 0.4  # below the 0.5 of Definition 2
+_AMPLITUDE = 0.375  # below the 0.5 of Definition 2; dyadic, so that adding it is exact
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def robust_classifier_with_lipschitz(
       is further than eps from every data point: a point at distance r <= eps of it would differ
       in class from one of the two, and be closer to that one than they are to each other.
       On the balls the network is the label, exactly.
-    - ``"inside"``: tents of height 0.4 in the first coordinate, one for each cell of a lattice
+    - ``"inside"``: tents of height 3/8 in the first coordinate, one for each cell of a lattice
       that holds a point. Each ball holds a segment on which the slope is at least ``xi``, and
-      \|F - y\| <= 0.4 there. For eps = 0 the segment holds the point.
+      \|F - y\| <= 3/8 there. For eps = 0 the segment holds the point.
 
     :func:`steep_pairs` names the segments.
 
@@ -101,13 +101,19 @@ def robust_classifier_with_lipschitz(
     halfspaces, tents = _plan(points, labels, eps, ord, xi, where)
     codes = halfspaces.labels.unique().double()
     classifier = [*hidden_layers(halfspaces), (-codes[None], codes.sum()[None])]
-    count = len(tents.heights[1])
-    none = torch.zeros(count, dtype=torch.float64)
-    # a tent is never negative, so the third ReLU passes it on
-    passed: Affine = (torch.eye(count, dtype=torch.float64), none)
-    added: Affine = (torch.ones_like(none)[None], none[:1])
-    branch = [tents.units, tents.heights, passed, added]
+    branch = [tents.units, tents.heights, *_added(tents)]
     return sequential(side_by_side(classifier, branch), halfspaces.dtype)
+
+
+def _added(tents: _Tents) -> tuple[Affine, Affine]:
+    """Return the third hidden layer and the output for the sum of the tents."""
+    count = len(tents.heights[1])
+    ones = torch.ones(1, count, dtype=torch.float64)
+    if count == 1:  # a tent is never negative, so the third ReLU passes it on
+        return (ones, torch.zeros_like(ones[0])), (ones, torch.zeros_like(ones[0]))
+    # Tents do not overlap, so a - (a - sum)^+ is their sum; interval bounds see that it is <= a.
+    height = tents.heights[1][:1]
+    return (-ones, height), (-ones[:, :1], height)
 
 
 def steep_pairs(

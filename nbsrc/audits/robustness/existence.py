@@ -139,7 +139,7 @@ def audit_vector_outputs(sets: Iterable[LabelledSet], *, swap_classes: bool = Fa
                 scaled.weight = nn.Parameter(factor * last.weight.detach()[order])
                 scaled.bias = nn.Parameter(factor * last.bias.detach()[order])
                 ranks = replace(data, labels=data.labels.unique(return_inverse=True)[1])
-                share = certified_share(ranks, nn.Sequential(*network[:-1], scaled))
+                share = certified_share(ranks, nn.Sequential(*list(network)[:-1], scaled))
                 yield share - 1, data.size, data.description | {"factor": factor}
 
     return collect(judged(), tolerance=0, family="separable finite sets, vector outputs")
@@ -206,7 +206,7 @@ def audit_any_probabilities(
             weights /= weights.sum()
             lost = float(weights[~found.certified].sum())
             x = points_of_balls(data, 8, generator)
-            run = network.to(dtype)(x.to(dtype))[..., 0].double()
+            run = network.to(dtype)(x.to(dtype)).detach()[..., 0].double()
             error = float((run - data.labels).abs().max())
             shown = data.description | {"output error": error, "precision": str(dtype)}
             yield min(-error, -lost), data.size, shown
@@ -232,7 +232,8 @@ def points_of_balls(data: LabelledSet, count: int, generator: torch.Generator) -
     radius[: count // 2] = 1
     radius[-1] = 0
     # A hair less than eps: the point itself must lie in the ball after rounding.
-    return data.points + (1 - 1e-12) * data.eps * radius * step / length.clamp_min(1e-300)
+    shift: Tensor = (1 - 1e-12) * data.eps * radius * step / length.clamp_min(1e-300)
+    return data.points + shift
 
 
 def audit_classes(

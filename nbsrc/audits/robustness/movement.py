@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.robustness.existence import certified_share
@@ -71,26 +71,31 @@ def audit_movement_decides(
 
     def judged() -> Iterator[Case]:
         for data in sets:
-            networks = {"plain": robust_classifier(data.points, data.labels, data.eps, data.ord)}
+            plain = robust_classifier(data.points, data.labels, data.eps, data.ord)
+            yield _movement_case(data, data.labels, "plain", plain, centre)
             for xi, where in product(slopes, PLACES):
-                networks[f"{where}, slope {xi:g}"] = steep_network(data, xi, where)
+                steep = steep_network(data, xi, where)
+                yield _movement_case(data, data.labels, f"{where}, slope {xi:g}", steep, centre)
             rotated = data.labels.unique().roll(1)[data.labels.unique(return_inverse=True)[1]]
-            networks["rotated labels"] = robust_classifier(data.points, rotated, data.eps, data.ord)
-            for name, network in networks.items():
-                yield _movement_case(data, name, network, centre)
+            wrong = robust_classifier(data.points, rotated, data.eps, data.ord)
+            yield _movement_case(data, rotated, "rotated labels", wrong, centre)
 
     return collect(judged(), tolerance=1e-9, family="plain, steep and wrong networks")
 
 
-def _movement_case(data: LabelledSet, name: str, network: nn.Sequential, centre: bool) -> Case:
-    found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
+def _movement_case(
+    data: LabelledSet, taught: Tensor, name: str, network: nn.Sequential, centre: bool
+) -> Case:
+    """Judge one network, which was built for the labels ``taught``."""
+    found = certify_robust(network, data.points, taught, data.eps, data.ord, pieces=1)
+    certified = found.certified & (taught == data.labels)
     with torch.no_grad():
         output = network(data.points)
     movement = torch.maximum(found.upper - output, output - found.lower)[:, 0]
     distance = (output[:, 0] - data.labels).abs()
     promised = movement + (distance if centre else 0.0) < 0.5
-    slack = torch.where(found.certified, 1 - movement, torch.inf)
-    slack[promised & ~found.certified] = -1.0
+    slack = torch.where(certified, 1 - movement, torch.inf)
+    slack[promised & ~certified] = -1.0
     worst = int(slack.argmin())
     shown = data.description | {
         "network": name,

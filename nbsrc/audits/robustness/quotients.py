@@ -53,11 +53,23 @@ def small_networks(count: int, seed: int, *, outputs: int | None = None) -> Iter
         widths = [1 + number % 3 % 2, *hidden, outputs or 1 + number % 2]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layer = nn.Linear(before, after, dtype=torch.float64).requires_grad_(False)
-            layer.weight.copy_(torch.randint(-3, 4, (after, before), generator=generator))
-            layer.bias.copy_(torch.randint(-3, 4, (after,), generator=generator))
-            layers += [layer, nn.ReLU()]
+            weight = torch.randint(-3, 4, (after, before), generator=generator)
+            bias = torch.randint(-3, 4, (after,), generator=generator)
+            layers += [_linear(weight, bias), nn.ReLU()]
         yield nn.Sequential(*layers[:-1])
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
+    layer.weight = nn.Parameter(weight.double(), requires_grad=False)
+    layer.bias = nn.Parameter(bias.double(), requires_grad=False)
+    return layer
+
+
+def _input_size(network: nn.Sequential) -> int:
+    first = network[0]
+    assert isinstance(first, nn.Linear)
+    return first.in_features
 
 
 def audit_all_pairs(*, include_equal: bool) -> Finding:
@@ -96,13 +108,14 @@ def audit_regions_give_the_supremum(
 
     def judged() -> Iterator[Case]:
         for network in networks:
-            inputs = network[0].in_features
+            inputs = _input_size(network)
             regions = list(enumerate_regions(network))
             for order in _ORDERS:
                 value = lipschitz_constant(network, order).value
-                starts, ends = torch.randn(2, 400, inputs, generator=generator).double() * 3
+                starts, ends = 3 * torch.randn((2, 400, inputs), generator=generator).double()
                 sampled = lipschitz_lower_bound(network, starts, ends, order)
-                steepest = max(regions, key=lambda r, p=order: _norm(r.weight, p))  # type: ignore[misc]
+                norms = [_norm(region.weight, order) for region in regions]
+                steepest = regions[norms.index(max(norms))]
                 a, b = _steep_pair(steepest, order)
                 reached = lipschitz_lower_bound(network, a, b, order) if value > 0 else 0.0
                 off = max(sampled - value, value - reached, 0.0) / max(value, 1.0)
@@ -147,11 +160,8 @@ def two_point_quotient() -> TwoPoints:
     Returns:
         Quotient and largest slope.
     """
-    f = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1)).double().requires_grad_(False)
-    f[0].weight.copy_(torch.tensor([[1.0], [-1.0]]))
-    f[0].bias.copy_(torch.tensor([-1.0, 1.0]))
-    f[2].weight.fill_(1.0)
-    f[2].bias.fill_(0.0)
+    first = _linear(torch.tensor([[1], [-1]]), torch.tensor([-1, 1]))
+    f = nn.Sequential(first, nn.ReLU(), _linear(torch.tensor([[1, 1]]), torch.tensor([0])))
     ends = torch.tensor([[0.0], [2.0]]).double()
     quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
     return TwoPoints(quotient, lipschitz_constant(f, 2).value)
@@ -243,16 +253,13 @@ def random_balls(count: int, seed: int) -> Iterator[Ball]:
     Yields:
         The balls; labels are the nearest integer to the output at the centre, or one more.
     """
-    constant = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double()
-    constant.requires_grad_(False)
-    for k, weight, bias in ((0, 0.0, 0.0), (2, 0.0, 1.0)):
-        constant[k].weight.fill_(weight)
-        constant[k].bias.fill_(bias)
+    zero, one = torch.tensor([[0]]), torch.tensor([1])
+    constant = nn.Sequential(_linear(zero, zero[0]), nn.ReLU(), _linear(zero, one))
     yield Ball(constant, torch.zeros(1).double(), 2, 0.5)
     generator = torch.Generator().manual_seed(seed)
     for network in small_networks(count, seed, outputs=1):
         for eps, extra in product((0.03125, 0.125, 0.5), (0, 0, 1)):
-            centre = torch.randint(-16, 17, (network[0].in_features,), generator=generator) / 8
+            centre = torch.randint(-16, 17, (_input_size(network),), generator=generator) / 8
             output = float(network(centre.double()[None])[0, 0])
             yield Ball(network, centre.double(), round(output) + extra, eps)
 

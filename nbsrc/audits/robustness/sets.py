@@ -111,7 +111,7 @@ def random_sets(
 
     fractions = (0.0, 0.5, 0.9, 1 - 2.0**-10)
     for number in range(count):
-        dimension, classes = draw(1, max_dimension), draw(2, max_classes)
+        dimension, classes = draw(1, max_dimension), draw(2, min(max_classes, max_points))
         points = draw(classes, max_points)
         grid = 64 if dimension > 1 else 256  # room for many different points on a line
         x = torch.randint(0, grid, (points, dimension), generator=generator).double() / 64

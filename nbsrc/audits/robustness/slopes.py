@@ -95,7 +95,7 @@ def audit_placements(
         sets: Separable sets.
         slopes: Slopes wanted.
         tolerance: Relative rounding allowed for the slope.
-        height: Height of the zigzag inside the balls instead of 0.4 (a control).
+        height: Height of the teeth inside the balls instead of 3/8 (a control).
 
     Returns:
         The finding; the slack is the smaller of the relative excess of the slope and the certified
@@ -106,7 +106,7 @@ def audit_placements(
         for data, xi, where in product(sets, slopes, PLACES):
             network = steep_network(data, xi, where)
             if height is not None and where == "inside":
-                _stretch(network, height / 0.4, data)
+                _stretch(network, height / 0.375, data)
             excess = measured_slope(network, data, xi, where) / xi - 1
             share = certified_share(data, network)
             shown = data.description | {"where": where, "slope": xi, "certified": share}
@@ -116,12 +116,16 @@ def audit_placements(
 
 
 def _stretch(network: nn.Sequential, factor: float, data: LabelledSet) -> None:
+    """Multiply what the teeth add to the output."""
     last = network[-1]
     assert isinstance(last, nn.Linear)
-    classes = data.size[2]
-    weight = last.weight.detach().clone()
-    weight[:, classes:] *= factor
+    weight, bias = last.weight.detach().clone(), last.bias.detach().clone()
+    weight[:, data.size[2] :] *= factor
+    # The network holds the teeth as 3/8 minus a unit, or for a single tooth as a unit.
+    if bool((weight[:, data.size[2] :] < 0).all()):
+        bias += 0.375 * (factor - 1)
     last.weight = nn.Parameter(weight, requires_grad=False)
+    last.bias = nn.Parameter(bias, requires_grad=False)
 
 
 def audit_proposition2(

@@ -203,14 +203,18 @@ def networks_to_inflate(count: int, seed: int) -> Iterator[NetworkToInflate]:
 
 
 def audit_inflated(
-    cases: Iterable[NetworkToInflate], scale: float, *, read_back: bool = False
+    cases: Iterable[NetworkToInflate], scale: float, *, tolerance: float, read_back: bool = False
 ) -> Finding:
-    """Test that inflated networks compute the same function, bit for bit, with large layers.
+    """Test that inflated networks compute the same function, with large layers.
+
+    Equality is proven from the weights; outputs may differ by rounding, because a wider matrix may
+    be added up in another order.
 
     Args:
         cases: Networks with inputs.
         scale: The norm wanted of every layer.
-        read_back: Whether the last layer reads the loud units (a control).
+        tolerance: Rounding allowed for the outputs.
+        read_back: Whether the layer behind reads the loud units (a control).
 
     Returns:
         The finding; the slack is the least of: relative excess of the layer norms over the scale,
@@ -222,8 +226,9 @@ def audit_inflated(
             large = inflate_norms(case.network, scale)
             if read_back:
                 large = copy.deepcopy(large)
-                last = [m for m in large.modules() if isinstance(m, nn.Linear)][-1]
-                last.weight.data[:, -2:] = 1.0
+                linear = [m for m in large.modules() if isinstance(m, nn.Linear)]
+                reader = linear[1] if isinstance(large[0], nn.Linear) else linear[-1]
+                reader.weight.data[:, -2:] = 1.0
             with torch.no_grad():
                 difference = float((large(case.inputs) - case.network(case.inputs)).abs().max())
             proof = 0.0 if proves_same_function(case.network, large) else -1.0
@@ -232,4 +237,4 @@ def audit_inflated(
             shown = {"network": case.name, "difference": difference}
             yield min(excess, -difference, proof), (parameters,), shown
 
-    return collect(judged(), tolerance=0, family="random networks, vectors and images")
+    return collect(judged(), tolerance=tolerance, family="random networks, vectors and images")
