@@ -76,7 +76,7 @@ def test_figures_have_caption_alt_text_and_data(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_claim_of_the_chapter_is_checked_in_it(path: Path) -> None:
     source = "\n".join(cell.source for cell in cells(path, "code"))
-    named = set(re.findall(r'"([A-D]\.[A-Za-z0-9_.]+)"', source))
+    named = set(re.findall(r'"([A-D]\.[A-Za-z0-9_.-]+)"', source))
     rows = {r.id for paper in load_claims() for r in paper.rows if r.notebook == path.stem}
     assert rows
     assert named == rows

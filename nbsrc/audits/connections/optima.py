@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from scipy.optimize import brentq
@@ -81,6 +82,7 @@ def quadratic_optimum(gradient: Tensor, hessian: Tensor, xi: float) -> Tensor:
     return torch.mv(vectors, parts / (gaps + math.exp(root)))
 
 
+@lru_cache(maxsize=10_000)  # several audits ask for the same points
 def taylor_optimum(x: Point) -> float:
     """Return ``|r*|_2`` of the K-class Taylor problem with threshold log K.
 
@@ -93,6 +95,7 @@ def taylor_optimum(x: Point) -> float:
     return float(quadratic_optimum(x.gradient, x.hessian, x.xi).norm())
 
 
+@lru_cache(maxsize=10_000)
 def linf_optimum(x: Point) -> float:
     """Return the linf norm of the Taylor problem's linf optimum, for few inputs.
 

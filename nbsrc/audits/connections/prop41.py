@@ -16,12 +16,14 @@ from nbsrc.claims import Finding
 __all__ = [
     "audit_lower_bound",
     "audit_tighter",
+    "audit_upper_bound",
     "eq16",
     "eq16_repaired",
     "eq17",
     "eq17_with_printed_xi",
     "largest_ratio",
     "lemma31",
+    "lemma31_upper",
     "sharpened",
     "two_class_threshold",
 ]
@@ -114,6 +116,36 @@ def lemma31(x: Point) -> float:
         The bound.
     """
     return lower_bound(x.slope, x.curvature, x.xi)
+
+
+def lemma31_upper(x: Point, *, whole: bool = False) -> float:
+    r"""Return Lemma 3.1's upper bound (33), with :math:`|\nabla^\top u|` for the gradient's length.
+
+    Args:
+        x: The point.
+        whole: Use :math:`\|\nabla\|` all the same, for a negative control.
+
+    Returns:
+        The bound.
+    """
+    top = torch.linalg.eigh(x.hessian).eigenvectors[:, -1]
+    slope = x.slope if whole else abs(float(x.gradient @ top))
+    return lower_bound(slope, x.curvature, x.xi)
+
+
+def audit_upper_bound(points: Iterable[Point], bound: Bound) -> Finding:
+    """Test that a bound is at least the exact size of the Taylor perturbation.
+
+    Args:
+        points: Correctly classified points.
+        bound: The bound.
+
+    Returns:
+        The finding; the slack is relative.
+    """
+    return audit_at_most(
+        points, taylor_optimum, bound, tolerance=TOLERANCE, family="correctly classified points"
+    )
 
 
 def audit_lower_bound(

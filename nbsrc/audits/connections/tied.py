@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor
 
 from nbsrc.audits.connections.compare import audit_equal, audit_true
@@ -13,6 +14,7 @@ from nbsrc.audits.connections.instances import Instance
 from nbsrc.audits.finding import collect
 from nbsrc.claims import Finding
 from nbsrc.perturbation.coupling import printed_slopes, taylor_over_exact
+from nbsrc.perturbation.flow import descend
 
 __all__ = [
     "PRINTED_PRODUCTS",
@@ -23,6 +25,7 @@ __all__ = [
     "audit_slope",
     "audit_taylor_depends_on_nu",
     "cases_of",
+    "share_beyond",
     "slopes",
 ]
 
@@ -219,3 +222,33 @@ def audit_taylor_depends_on_nu(
         lambda s: float(ratio(s.high)) > float(ratio(s.low)) >= 1,
         family="increasing values of nu gamma",
     )
+
+
+def share_beyond(
+    roots: dict[str, float], seed: int, *, steps: int = 300, digits: tuple[int, int] = (1, 7)
+) -> dict[str, float]:
+    """Return the share of training points whose ``nu gamma`` lies beyond each critical product.
+
+    A linear classifier with two outputs on two of scikit-learn's digits, full-batch gradient
+    descent without a penalty and without offsets.
+
+    Args:
+        roots: The critical products by penalty.
+        seed: Seed of the start.
+        steps: Number of steps.
+        digits: The two classes.
+
+    Returns:
+        The shares by penalty, with the accuracy under ``"accuracy"``.
+    """
+    images, names = load_digits(return_X_y=True)
+    chosen = (names == digits[0]) | (names == digits[1])
+    x = torch.from_numpy(images[chosen] / 16.0)
+    y = torch.from_numpy((names[chosen] == digits[1]).astype("int64"))
+    g = torch.Generator().manual_seed(seed)
+    start = 0.01 * torch.randn(x.shape[1], 2, generator=g, dtype=torch.float64)
+    V = descend(x, y, start, penalty="none", strength=0.0, rate=0.5, steps=steps)[-1]
+    z = x @ V
+    products = (z[:, 1] - z[:, 0]) * (2 * y - 1)  # the signed nu gamma of every point
+    shares = {name: float((products > root).double().mean()) for name, root in roots.items()}
+    return {**shares, "accuracy": float((products > 0).double().mean())}
