@@ -11,11 +11,10 @@ from torch import nn
 
 from nbsrc.audits.robustness.existence import points_of_balls
 from nbsrc.audits.robustness.sets import LabelledSet
-from nbsrc.constructions import robust_classifier
+from nbsrc.constructions import certify_robust, robust_classifier
 from nbsrc.constructions.activations import Replacement, replace_relu
 from nbsrc.constructions.activations_square import square_classifier
 from nbsrc.constructions.activations_threshold import threshold_classifier
-from nbsrc.constructions.certify import certify_robust
 
 __all__ = ["ActivationRow", "EveryActivation", "activation_table", "unscaled_softplus"]
 

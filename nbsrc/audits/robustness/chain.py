@@ -13,12 +13,12 @@ from torch import nn
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 from nbsrc.constructions import (
+    certify_robust,
     gentle_classifier,
     inflate_norms,
     robust_classifier,
     robust_classifier_with_lipschitz,
 )
-from nbsrc.constructions.certify import certify_robust
 from nbsrc.lipschitz import lipschitz_constant, product_of_norms
 
 __all__ = [

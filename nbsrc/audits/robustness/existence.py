@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.claims import Finding
-from nbsrc.constructions import robust_classifier
-from nbsrc.constructions.certify import certify_robust
+from nbsrc.constructions import certify_robust, robust_classifier
 
 __all__ = [
     "Instance",

@@ -13,8 +13,7 @@ from nbsrc.audits.robustness.existence import certified_share
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.audits.robustness.slopes import PLACES, measured_slope, steep_network
 from nbsrc.claims import Finding
-from nbsrc.constructions import gentle_classifier, robust_classifier
-from nbsrc.constructions.certify import certify_robust
+from nbsrc.constructions import certify_robust, gentle_classifier, robust_classifier
 from nbsrc.lipschitz import lipschitz_constant
 
 __all__ = [

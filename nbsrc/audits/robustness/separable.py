@@ -11,8 +11,7 @@ import torch
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.claims import Finding
-from nbsrc.constructions import robust_classifier
-from nbsrc.constructions.certify import certify_robust
+from nbsrc.constructions import certify_robust, robust_classifier
 
 __all__ = [
     "K",
