@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import nn
 
-from nbsrc.audits.connections.equivalence import Training
 from nbsrc.audits.connections.trained import Judged, two_arcs
+from nbsrc.audits.connections.trainings import Training
 from nbsrc.figures import COLORS
 from nbsrc.perturbation import exact_worst_loss, taylor_norm_from_margin, taylor_worst_loss
 from nbsrc.perturbation.flow import descend

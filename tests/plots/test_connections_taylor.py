@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from nbsrc.audits.connections import equivalence, trained
+from nbsrc.audits.connections import trained, trainings
 from nbsrc.plots import connections_taylor as plots
 
 
@@ -61,8 +61,8 @@ def test_network_radii() -> None:
 
 
 def test_minimisers_and_paths() -> None:
-    small = next(iter(equivalence.smallest_trainings()))
-    problem = equivalence.Training(small.features, small.signs, 0.3)
+    small = next(iter(trainings.smallest_trainings()))
+    problem = trainings.Training(small.features, small.signs, 0.3)
     starts = ((1.5, -1.5), (0.2, 1.4))
     figure, rows = plots.draw_minimisers(problem, starts, 150)
     assert len(figure.axes) == 2

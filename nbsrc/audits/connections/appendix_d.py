@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.connections.compare import relative_error
-from nbsrc.audits.connections.equivalence import Training, shifted_start
+from nbsrc.audits.connections.trainings import Training, shifted_start
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from nbsrc.audits.connections.derivatives import gradient
-from nbsrc.audits.connections.instances import Instance
+from nbsrc.audits.connections.instances import Instance, box_corners
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 from nbsrc.perturbation import exact_perturbation_norm, exact_worst_loss
@@ -147,7 +146,7 @@ def audit_worst_loss_formula(
     def cases() -> Iterator[Case]:
         for x in instances:
             eye = torch.eye(len(x.x), dtype=torch.float64)
-            box = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x.x)))).double()
+            box = box_corners(len(x.x))
             for p, corners in ((1.0, torch.cat([eye, -eye])), (float("inf"), box)):
                 largest = float(x.loss(epsilon * corners).max())
                 width = torch.linalg.vector_norm(x.a, dual(p))
@@ -171,7 +170,7 @@ def audit_fgsm(instances: Iterable[Instance], epsilon: float) -> Finding:
 
     def cases() -> Iterator[Case]:
         for x in instances:
-            box = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x.x)))).double()
+            box = box_corners(len(x.x))
             largest = float(x.loss(epsilon * box).max())
             reached = float(x.loss(epsilon * gradient(x).sign()))
             shown = {**x.description, "reached": reached, "largest": largest}

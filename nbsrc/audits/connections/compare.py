@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +16,9 @@ from nbsrc.claims import Finding
 __all__ = [
     "Sample",
     "audit_at_most",
+    "audit_defined",
     "audit_equal",
+    "audit_rises",
     "audit_true",
     "combine",
     "entrywise_error",
@@ -190,3 +194,38 @@ def _shown(value: Any) -> Any:
             return "undefined"
         return "infinite" if abs(value) == float("inf") else value
     return value
+
+
+def audit_rises(curve: Callable[[float], float], arguments: list[float]) -> Finding:
+    """Test that a curve rises from each argument to the next.
+
+    Args:
+        curve: The curve.
+        arguments: The arguments, in order.
+
+    Returns:
+        The finding; the slack is the smallest relative rise.
+    """
+
+    def cases() -> Iterator[Case]:
+        for number, (one, two) in enumerate(itertools.pairwise(arguments)):
+            low, high = curve(one), curve(two)
+            yield (high - low) / abs(high), (number,), {"from": one, "to": two}
+
+    return collect(cases(), tolerance=0, family="a grid of probabilities or margins")
+
+
+def audit_defined(curve: Callable[[float], float], arguments: list[float]) -> Finding:
+    """Test that a curve has a finite value at every argument.
+
+    Args:
+        curve: The curve; NaN where it has no value.
+        arguments: The arguments.
+
+    Returns:
+        The finding; the slack is 0 or -1.
+    """
+    results = (
+        (0.0 if math.isfinite(curve(v)) else -1.0, (n,), {"at": v}) for n, v in enumerate(arguments)
+    )
+    return collect(results, tolerance=0, family="a grid of probabilities")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import torch
 from scipy.optimize import brentq
 
 from nbsrc.audits.connections.compare import audit_at_most
-from nbsrc.audits.connections.instances import Instance
+from nbsrc.audits.connections.instances import Instance, box_corners
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 from nbsrc.perturbation import (
@@ -25,7 +23,6 @@ __all__ = [
     "audit_class_is_kept",
     "audit_near_half",
     "audit_ratio",
-    "audit_rises",
     "audit_worst_loss",
     "crossing",
     "curvature_safe_loss",
@@ -205,7 +202,7 @@ def audit_worst_loss(
     """
 
     def worst(x: Instance, radius: float) -> float:
-        corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x.x)))).double()
+        corners = box_corners(len(x.x))
         return float(x.loss(radius * corners).max())
 
     def cases() -> Iterator[Case]:
@@ -217,25 +214,6 @@ def audit_worst_loss(
                 yield (value - largest) / max(value, largest), x.size, shown
 
     return collect(cases(), tolerance=1e-10, family="corners of boxes, inside the region")
-
-
-def audit_rises(curve: Callable[[float], float], arguments: list[float]) -> Finding:
-    """Test that a curve rises from each argument to the next.
-
-    Args:
-        curve: The curve.
-        arguments: The arguments, in order.
-
-    Returns:
-        The finding; the slack is the smallest relative rise.
-    """
-
-    def cases() -> Iterator[Case]:
-        for number, (one, two) in enumerate(itertools.pairwise(arguments)):
-            low, high = curve(one), curve(two)
-            yield (high - low) / abs(high), (number,), {"from": one, "to": two}
-
-    return collect(cases(), tolerance=0, family="a grid of probabilities or margins")
 
 
 def audit_near_half(instances: Iterable[Instance]) -> Finding:

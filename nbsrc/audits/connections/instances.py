@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 __all__ = [
     "Instance",
     "at_margins",
+    "box_corners",
     "correct",
     "random_instances",
     "random_multiclass",
@@ -61,60 +63,60 @@ class Instance:
         """
         return -torch.log_softmax(self.logits(r), -1)[..., self.label]
 
-    @property
+    @cached_property
     def classes(self) -> int:
         """The number of classes K."""
         return self.V.shape[1]
 
-    @property
+    @cached_property
     def p(self) -> float:
         """The probability of the true class."""
         return float(torch.softmax(self.logits(), -1)[self.label])
 
-    @property
+    @cached_property
     def q(self) -> float:
         """``1 - p``, without cancellation."""
         others = torch.softmax(self.logits(), -1).clone()
         others[self.label] = 0
         return float(others.sum())
 
-    @property
+    @cached_property
     def sign(self) -> int:
         """The label as the paper writes it for two classes: +1 or -1."""
         return 1 - 2 * self.label
 
-    @property
+    @cached_property
     def a(self) -> Tensor:
         """``v_+ - v_-`` (two classes)."""
         return self.V[:, 0] - self.V[:, 1]
 
-    @property
+    @cached_property
     def nu(self) -> float:
         """The length of ``v_+ - v_-``."""
         return float(self.a.norm())
 
-    @property
+    @cached_property
     def margin(self) -> float:
         """The true logit minus the largest other one; positive where the point is correct."""
         z = self.logits()
         others = torch.cat([z[: self.label], z[self.label + 1 :]])
         return float(z[self.label] - others.max())
 
-    @property
+    @cached_property
     def xi(self) -> float:
         """``log K`` minus the loss."""
         return float(torch.log(torch.tensor(float(self.classes), dtype=torch.float64))) - float(
             self.loss()
         )
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, ...]:
         """Inputs, classes, whole numbers before others, sum of the entries' sizes."""
         entries = torch.cat([self.V.flatten(), self.x, self.bias])
         whole = bool((entries == entries.round()).all())
         return self.V.shape[0], self.classes, 1 - whole, int(entries.abs().sum())
 
-    @property
+    @cached_property
     def description(self) -> dict[str, Any]:
         """V row by row, x and the label (for two classes +1 or -1)."""
         shown: dict[str, Any] = {"V": self.V.tolist(), "x": self.x.tolist()}
@@ -233,3 +235,16 @@ def at_margins(margins: Iterable[float]) -> Iterator[Instance]:
     for t in margins:
         V = torch.tensor([[t, 0.0]], dtype=torch.float64)
         yield Instance(V, torch.ones(1, dtype=torch.float64), 0)
+
+
+@lru_cache(maxsize=16)
+def box_corners(n: int) -> Tensor:
+    """Return the corners of the box of half side 1.
+
+    Args:
+        n: Dimension.
+
+    Returns:
+        Shape ``[2^n, n]``; not to be changed in place.
+    """
+    return torch.tensor(list(product((-1.0, 1.0), repeat=n)), dtype=torch.float64)

@@ -88,7 +88,10 @@ class NetworkPoint:
             One vector per hidden layer.
         """
         low = self.slope if slopes else 0.0
-        return [(h > 0) * (1 - low) + low * torch.ones_like(h) for h in self.hidden(self.x)]
+        return [
+            torch.where(h > 0, torch.ones_like(h), torch.full_like(h, low))
+            for h in self.hidden(self.x)
+        ]
 
     def map(self, *, slopes: bool) -> Tensor:
         """Return ``V = W_1 D_1 ... W_{d-1} D_{d-1} W_d`` of eq. (5).

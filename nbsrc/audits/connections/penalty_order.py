@@ -90,22 +90,26 @@ def audit_descent_lowers_nu(
         where nu falls.
     """
 
-    def change(x: Instance, name: str) -> float:
+    def changes(x: Instance) -> Iterator[tuple[str, float]]:
         V = x.V.clone().requires_grad_()
         a = V[:, 0] - V[:, 1]
-        others = {"jacobian": V.square().sum(), "cross_lipschitz": a.square().sum() / 2}
         q = torch.sigmoid(-x.sign * (a @ x.x))
-        others["input_gradient"] = (q * a).square().sum()
-        others["curvature"] = q * (1 - q) * a.square().sum()
-        slope = torch.autograd.grad(others[name], V)[0]
-        return float(2 * x.a @ (slope[:, 0] - slope[:, 1])) / x.nu**2
+        values = {
+            "jacobian": V.square().sum(),
+            "cross_lipschitz": a.square().sum() / 2,
+            "input_gradient": (q * a).square().sum(),
+            "curvature": q * (1 - q) * a.square().sum(),
+        }
+        for name in names:
+            slope = torch.autograd.grad(values[name], V, retain_graph=True)[0]
+            yield name, float(2 * x.a @ (slope[:, 0] - slope[:, 1])) / x.nu**2
 
     def cases() -> Iterator[Case]:
         for x in instances:
             if x.nu > 0 and x.margin <= largest_margin:
-                for name in names:
+                for name, change in changes(x):
                     shown = {**x.description, "penalty": name, "margin": x.margin}
-                    yield change(x, name), x.size, shown
+                    yield change, x.size, shown
 
     return collect(cases(), tolerance=1e-10, family="one-layer networks, right and wrong points")
 
@@ -136,11 +140,10 @@ def audit_penalty_falls(
             other = Instance(shrink * x.V, x.x, x.label)
             tested = {"input_gradient": x.margin < ends.gradient}
             tested["curvature"] = abs(x.margin) < ends.curvature
+            before, after = (vars(binary_penalties(i.p, i.V)) for i in (x, other))
             for name, inside in tested.items():
                 if inside or not below_critical:
-                    before = float(getattr(binary_penalties(x.p, x.V), name))
-                    after = float(getattr(binary_penalties(other.p, other.V), name))
-                    shown = {**x.description, "penalty": name, "nu gamma": x.margin}
-                    yield (before - after) / before, x.size, shown
+                    change = float(1 - after[name] / before[name])
+                    yield change, x.size, {**x.description, "penalty": name, "nu gamma": x.margin}
 
     return collect(cases(), tolerance=0, family="shorter v_+ - v_- of the same direction")

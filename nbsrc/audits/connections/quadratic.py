@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from scipy.optimize import brentq
 from torch import Tensor
+
+from nbsrc.audits.connections.instances import box_corners
 
 __all__ = ["Quadratic", "largest_in_box", "shortest_in_box_norm", "shortest_step"]
 
@@ -101,7 +102,7 @@ def largest_in_box(problem: Quadratic, radius: float) -> float:
         The largest ``g . r + r^T H r / 2``.
     """
     n = len(problem.g)
-    corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=n)), dtype=torch.float64)
+    corners = box_corners(n)
     return float(problem.value(radius * corners).max())
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
 from nbsrc.audits.connections.compare import audit_equal, relative_error
 from nbsrc.audits.connections.derivatives import gradient, hessian, taylor_loss
-from nbsrc.audits.connections.instances import Instance
+from nbsrc.audits.connections.instances import Instance, box_corners
 from nbsrc.audits.connections.quadratic import Quadratic, shortest_in_box_norm, shortest_step
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
@@ -137,7 +136,7 @@ def audit_worst_taylor_loss(
     """
 
     def error(x: Instance) -> float:
-        corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x.x)))).double()
+        corners = box_corners(len(x.x))
         return max(
             relative_error(formula(x, radius), taylor_loss(x, radius * corners).max())
             for radius in radii

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from nbsrc.audits.connections.compare import audit_at_most, audit_equal, audit_true, combine
 from nbsrc.audits.connections.derivatives import gradient, hessian, taylor_loss
-from nbsrc.audits.connections.instances import Instance
+from nbsrc.audits.connections.instances import Instance, box_corners
 from nbsrc.audits.connections.taylor_binary import prop31
 from nbsrc.claims import Finding
 
@@ -19,8 +18,10 @@ __all__ = [
     "audit_box_bound",
     "audit_one_variable",
     "audit_roots",
+    "audit_second_root",
     "audit_substitution",
     "eq20_second_line",
+    "eq23",
 ]
 
 TOLERANCE = 1e-8
@@ -75,6 +76,38 @@ def audit_roots(
         return True
 
     return audit_true(instances, agrees, family=CORRECT)
+
+
+def audit_second_root(instances: Iterable[Instance]) -> Finding:
+    """Test that the true loss at the second root is smaller than at the point itself.
+
+    Args:
+        instances: Correctly classified instances.
+
+    Returns:
+        The finding: the second branch of the Taylor constraint holds no adversarial example.
+    """
+
+    def smaller(x: Instance) -> bool:
+        slope = gradient(x)
+        end = -x.q / x.p * (math.sqrt(1 + 2 * x.p * x.xi / x.q) + 1)
+        return bool(x.loss(end * slope / slope.square().sum()) < x.loss())
+
+    return audit_true(instances, smaller, family=CORRECT)
+
+
+def eq23(instance: Instance, probability: float) -> float:
+    """Return eq. (23), whose first fraction divides by a ``p(x)`` without index.
+
+    Args:
+        instance: A correctly classified instance.
+        probability: What stands for that ``p(x)``; everywhere else the label's is printed.
+
+    Returns:
+        The value.
+    """
+    root = math.sqrt(1 + 2 * instance.p * instance.xi / instance.q)
+    return instance.q / probability / float(gradient(instance).abs().sum()) * (root - 1)
 
 
 def audit_substitution(
@@ -136,7 +169,7 @@ def audit_box_bound(instances: Iterable[Instance], epsilon: float, order: float)
     cases = list(instances)
 
     def largest(x: Instance) -> float:
-        corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=len(x.x)))).double()
+        corners = box_corners(len(x.x))
         return float(taylor_loss(x, epsilon * corners).max() - x.loss())
 
     def bound(x: Instance) -> float:

@@ -82,3 +82,15 @@ def test_entrywise_error_sees_small_entries() -> None:
     left, right = torch.tensor([1e6, 1.0]), torch.tensor([1e6, 3.0])
     assert compare.relative_error(left, right) < 1e-5
     assert compare.entrywise_error(left, right) == pytest.approx(2 / 3)
+
+
+def test_rises() -> None:
+    assert compare.audit_rises(math.sqrt, [0.5, 1.0, 2.0]).holds
+    found = compare.audit_rises(lambda t: -t, [0.5, 1.0, 2.0])
+    assert found.counterexample == {"from": 0.5, "to": 1.0}
+
+
+def test_defined() -> None:
+    assert compare.audit_defined(lambda q: q, [0.5, 1.0]).holds
+    found = compare.audit_defined(lambda q: 1 / (1 - q) if q < 1 else math.nan, [0.5, 1.0])
+    assert found.counterexample == {"at": 1.0}

@@ -6,16 +6,16 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from nbsrc.audits.connections import appendix_d, equivalence
-from nbsrc.audits.connections.equivalence import Training
+from nbsrc.audits.connections import appendix_d, equivalence, trainings
+from nbsrc.audits.connections.trainings import Training
 
 
 @pytest.fixture(scope="module")
 def problems() -> list[Training]:
     return [
-        *equivalence.smallest_trainings(),
-        *equivalence.random_trainings(5, 0),
-        *equivalence.random_trainings(2, 1, deep=True),
+        *trainings.smallest_trainings(),
+        *trainings.random_trainings(5, 0),
+        *trainings.random_trainings(2, 1, deep=True),
     ]
 
 
@@ -26,7 +26,7 @@ def shallow(problems: list[Training]) -> list[Training]:
 
 def test_minimiser_against_scipy(shallow: list[Training]) -> None:
     for t in shallow[2:5]:
-        W = t.minimiser(t.jacobian_objective, equivalence.zero_start(t))
+        W = t.minimiser(t.jacobian_objective, trainings.zero_start(t))
 
         def value(w: object, t: Training = t) -> float:
             return float(t.jacobian_objective(torch.as_tensor(w).reshape(-1, 2)))
@@ -38,15 +38,15 @@ def test_minimiser_against_scipy(shallow: list[Training]) -> None:
 
 def test_balanced_example_by_hand() -> None:
     """x = 1 with both labels: every V with equal columns minimises L + nu^2/2, only 0 the other."""
-    t = list(equivalence.smallest_trainings())[1]
+    t = list(trainings.smallest_trainings())[1]
     ones = torch.ones(1, 2, dtype=torch.float64)
     least = torch.log(torch.tensor(2.0)).double()
     assert torch.isclose(t.cross_objective(ones), least, atol=1e-7)
     assert torch.isclose(t.jacobian_objective(ones), least + 2, atol=1e-7)
     for objective in (t.cross_objective, t.jacobian_objective):
-        W = t.minimiser(objective, equivalence.zero_start(t))
+        W = t.minimiser(objective, trainings.zero_start(t))
         assert W.abs().max() < 1e-9
-    shifted = t.minimiser(t.cross_objective, equivalence.shifted_start(t))
+    shifted = t.minimiser(t.cross_objective, trainings.shifted_start(t))
     assert torch.allclose(shifted, ones)
 
 
@@ -54,7 +54,7 @@ def test_same_minimisers(problems: list[Training]) -> None:
     found = equivalence.audit_same_minimisers(problems)
     assert not found.holds
     assert found.counterexample["x"] == [[1.0]]
-    free = list(equivalence.random_trainings(2, 5, (0.0,)))[1:]  # lambda = 0, not separable
+    free = list(trainings.random_trainings(2, 5, (0.0,)))[1:]  # lambda = 0, not separable
     assert equivalence.audit_same_minimisers(free).holds
 
 
@@ -94,3 +94,12 @@ def test_last_steps(problems: list[Training]) -> None:
     assert found.counterexample["x"] == [[1.0]]
     assert appendix_d.audit_chain(problems).holds
     assert not appendix_d.audit_chain(problems, antisymmetric=False).holds
+
+
+def test_without_dead_units(problems: list[Training]) -> None:
+    for t in (t for t in problems if t.maps is not None):
+        alive = trainings.without_dead_units(t)
+        assert alive.features.shape[1] < t.features.shape[1]
+        assert appendix_d.audit_strongly_convex([alive]).holds
+    with pytest.raises(ValueError, match="maps"):
+        trainings.without_dead_units(problems[0])

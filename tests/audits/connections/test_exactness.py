@@ -70,12 +70,6 @@ def test_crossing() -> None:
     assert 4 < exactness.crossing(1.0) < exactness.crossing(3.0)
 
 
-def test_rises() -> None:
-    assert exactness.audit_rises(exactness.ratio, [0.5, 1.0, 2.0]).holds
-    found = exactness.audit_rises(lambda t: -t, [0.5, 1.0, 2.0])
-    assert found.counterexample == {"from": 0.5, "to": 1.0}
-
-
 def test_near_half() -> None:
     def fixed(p: float) -> Instance:
         return next(iter(at_margins([math.log(p / (1 - p))])))

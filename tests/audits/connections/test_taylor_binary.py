@@ -64,6 +64,18 @@ def test_roots(right: list[Instance]) -> None:
     assert found.counterexample["y"] == -1
 
 
+def test_second_root_is_no_attack(right: list[Instance]) -> None:
+    assert proofs.audit_second_root(right).holds
+    lost = next(iter(at_margins([-1.0])))
+    assert not proofs.audit_second_root([lost]).holds
+
+
+def test_eq23(right: list[Instance]) -> None:
+    assert taylor.audit_box_norm(right, lambda x: proofs.eq23(x, x.p)).holds
+    found = taylor.audit_box_norm(right, lambda x: proofs.eq23(x, x.p if x.label == 0 else x.q))
+    assert found.counterexample["y"] == -1
+
+
 def test_substitution(right: list[Instance]) -> None:
     assert proofs.audit_substitution(right).holds
     assert not proofs.audit_substitution(right, proofs.eq20_second_line).holds
