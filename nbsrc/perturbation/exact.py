@@ -162,4 +162,4 @@ def exact_worst_loss(t: Real, nu: Real, epsilon: Real) -> Tensor:
     """
     margin = as_real("t", t)
     reach = as_real("epsilon", epsilon, minimum=0.0) * as_real("nu", nu, minimum=0.0)
-    return F.softplus(reach - margin, threshold=1000.0)
+    return -F.logsigmoid(margin - reach)

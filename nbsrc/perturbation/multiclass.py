@@ -48,7 +48,7 @@ def taylor_perturbation_multiclass(
         L+\nabla^\top r+\tfrac12r^\top Hr\ge\log K
 
     Args:
-        p: Class probabilities ``[..., K]``, the label's above 0.
+        p: Class probabilities ``[..., K]``, the label's above 0 and below 1.
         V: Local linear map ``[..., n, K]``.
         y: Labels ``[...]``, or one integer for all.
         xi: Threshold minus loss, at least 0, ``[...]``; ``log(K p_y)`` by default.
@@ -61,8 +61,8 @@ def taylor_perturbation_multiclass(
     Raises:
         NotImplementedError: If ``ord`` is infinite and n too large.
         TypeError: If an argument has the wrong type.
-        ValueError: If a shape or label is wrong, p is no distribution, ``p_y`` is 0, or the loss
-            is above the threshold.
+        ValueError: If a shape or label is wrong, p is no distribution, ``p_y`` is 0 or rounds to
+            1, or the loss is above the threshold.
 
     Example:
         >>> p = torch.tensor([0.9, 0.1], dtype=torch.float64)
@@ -76,10 +76,12 @@ def taylor_perturbation_multiclass(
     if bool((label <= 0).any()):
         raise ValueError("the label's probability must be above 0, got 0")
     q = rivals.sum(-1)
-    shares = torch.where(
-        q.unsqueeze(-1) > 0, rivals / q.unsqueeze(-1), torch.full_like(rivals, 1 / rivals.shape[-1])
-    )
-    known = Confidence(label, q, label.log(), q.log(), shares)
+    if bool((q <= 0).any()):
+        raise ValueError(
+            "the label's probability must be below 1, got 1 after rounding: use "
+            "taylor_perturbation_from_logits"
+        )
+    known = Confidence(label, q, label.log(), q.log(), rivals / q.unsqueeze(-1))
     slack = torch.log1p(p.shape[-1] * label - 1) if xi is None else as_real("xi", xi)
     return _solve(known, check_shapes("p", p, V), labels, slack, ord)
 
@@ -87,7 +89,7 @@ def taylor_perturbation_multiclass(
 def taylor_perturbation_from_logits(
     logits: Tensor, V: Tensor, y: Labels, *, threshold: float | None = None, ord: float = 2
 ) -> QuadraticSolution:
-    """The same from logits, for probabilities that round to 0 or 1.
+    """The same from logits, also for probabilities that round to 0 or 1.
 
     Args:
         logits: ``[..., K]``.
@@ -97,7 +99,7 @@ def taylor_perturbation_from_logits(
         ord: 2, or for small n 1 or ``math.inf``.
 
     Returns:
-        Norm, minimiser, and whether it is the hard case.
+        Norm, minimiser, and whether it is the hard case; finite for margins up to about 1400.
 
     Raises:
         NotImplementedError: If ``ord`` is infinite and n too large.

@@ -65,7 +65,7 @@ def taylor_perturbation_norm(p_y: Real, nu: Real, *, xi: Real | None = None) -> 
     """
     p = as_correct_probability("p_y", p_y)
     width = as_real("nu", nu, minimum=0.0)
-    slack = torch.log1p(2 * p - 1) if xi is None else as_real("xi", xi, minimum=0.0)
+    slack = torch.log(2 * p) if xi is None else as_real("xi", xi, minimum=0.0)
     steps = 2 * slack / ((1 - p) * (1 + torch.sqrt(1 + 2 * p * slack / (1 - p))))
     return torch.where(steps == 0, torch.zeros_like(steps * width), steps / width)
 

@@ -95,13 +95,13 @@ def test_printed_formulas_letter_by_letter() -> None:
     K, xi, F = 3, math.log(1.5), float(torch.linalg.matrix_norm(V))
     ordered = sum(float(((V[:, i] - V[:, j]) ** 2).sum()) for i in range(3) for j in range(3)) / 9
     for pairs, nu2 in (("ordered", ordered), ("unordered", ordered / 2)):
-        assert float(cross_lipschitz_squared(V, pairs)) == pytest.approx(nu2, rel=1e-13)
+        assert float(cross_lipschitz_squared(V, pairs)) == pytest.approx(nu2, rel=1e-13, abs=0)
         k = K * (K - 1) * 0.5 * nu2
         eq16 = 4 * F / k * (math.sqrt(1 + k * xi / (4 * 0.5 * F**2)) - 1)
         found = prop41_bounds(p, V, 0, pairs=pairs)
-        assert float(found.eq16) == pytest.approx(eq16, rel=1e-12)
+        assert float(found.eq16) == pytest.approx(eq16, rel=1e-12, abs=0)
     eq17 = (math.sqrt(1 + 0.5 * xi / 0.5) - 1) / (0.5 * F)
-    assert float(found.eq17) == pytest.approx(eq17, rel=1e-13)
+    assert float(found.eq17) == pytest.approx(eq17, rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("p_y", [0.5, 0.6, 0.99, 1 - 1e-9])
@@ -135,7 +135,7 @@ def test_the_constant_is_the_best_one(p_y: float, holds: bool) -> None:
     V = torch.tensor([[1.0, 0.0, 0.0, 0.0]], dtype=f64)
     g, H = dense_gradient(p, V, 0), dense_hessian(p, V)
     c = float(gradient_hessian_constant(p[0]))
-    assert float(H[0, 0]) == pytest.approx(c * float(g @ g), rel=1e-13)
+    assert float(H[0, 0]) == pytest.approx(c * float(g @ g), rel=1e-13, abs=0)
     assert (float(g @ g) / 2 <= float(H[0, 0])) == holds
 
 
@@ -151,7 +151,7 @@ def test_the_norm_of_the_covariance() -> None:
     for p in (confident(6, 0.2), torch.tensor([0.4, 0.4, 0.2], dtype=f64)):
         C = torch.diag(p) - torch.outer(p, p)
         bound = float(p[0]) * min(1, 2 * (1 - float(p[0])))
-        assert float(torch.linalg.eigvalsh(C)[-1]) == pytest.approx(bound, rel=1e-13)
+        assert float(torch.linalg.eigvalsh(C)[-1]) == pytest.approx(bound, rel=1e-13, abs=0)
 
 
 def test_centred_columns_sum_to_zero() -> None:

@@ -70,8 +70,8 @@ def test_critical_products() -> None:
     with mpmath.workdps(30):
         first = mpmath.findroot(lambda t: (t - 1) * mpmath.exp(t) - 1, 1.3)
         second = mpmath.findroot(lambda t: 2 + t - (t - 2) * mpmath.exp(t), 2.4)
-    assert found.gradient == pytest.approx(float(first), rel=1e-15)
-    assert found.curvature == pytest.approx(float(second), rel=1e-15)
+    assert found.gradient == pytest.approx(float(first), rel=1e-15, abs=0)
+    assert found.curvature == pytest.approx(float(second), rel=1e-15, abs=0)
     grid = torch.linspace(0.01, 10, 100_001, dtype=f64)
     step = float(grid[1] - grid[0])
     one = torch.ones(1, dtype=f64)
@@ -97,20 +97,22 @@ def test_the_penalties_are_those_of_a_bias_free_piece() -> None:
     nu = torch.linalg.vector_norm(a)
     gamma = (a @ x) / nu
     g = loss_gradient(p, V, 0)
-    assert float(coupling.gradient_penalty(nu, gamma)) == pytest.approx(float(g @ g), rel=1e-13)
+    assert float(coupling.gradient_penalty(nu, gamma)) == pytest.approx(
+        float(g @ g), rel=1e-13, abs=0
+    )
     h = float(loss_hessian_spectrum(p, V).spectral_norm)
-    assert float(coupling.curvature_penalty(nu, gamma)) == pytest.approx(h, rel=1e-13)
+    assert float(coupling.curvature_penalty(nu, gamma)) == pytest.approx(h, rel=1e-13, abs=0)
 
 
 def test_taylor_over_exact() -> None:
     t = torch.tensor([0.0, 1e-3, 0.1, 1.0, 5.0, 50.0], dtype=f64)
     found = coupling.taylor_over_exact(t)
     assert float(found[0]) == 1
-    assert float(found[1]) - 1 == pytest.approx(1e-9 / 32, rel=1e-4)
-    assert float(found[2]) - 1 == pytest.approx(1e-3 / 32 - 1e-5 / 144, rel=1e-3)
+    assert float(found[1]) - 1 == pytest.approx(1e-9 / 32, rel=1e-4, abs=0)
+    assert float(found[2]) - 1 == pytest.approx(1e-3 / 32 - 1e-5 / 144, rel=1e-3, abs=0)
     assert bool((found.diff() > 0).all())
     rate = math.sqrt(2 * math.log(2)) * math.exp(25) / 50
-    assert float(found[5]) == pytest.approx(rate, rel=1e-9)
+    assert float(found[5]) == pytest.approx(rate, rel=1e-9, abs=0)
 
 
 def test_bad_input_is_named() -> None:

@@ -139,8 +139,11 @@ def test_worst_loss_of_the_piece() -> None:
     losses = -torch.log_softmax(z + corners @ V, -1)[:, 0]
     nu = float((V[:, 0] - V[:, 1]).abs().sum())
     found = float(exact_worst_loss(0.7, nu, 0.2))
-    assert found == pytest.approx(float(losses.max()), rel=1e-14)
-    assert float(exact_worst_loss(-1000.0, 1.0, 1.0)) == 1001.0
+    assert found == pytest.approx(float(losses.max()), rel=1e-14, abs=0)
+    for margin in (-1000.0, -800.0):
+        assert float(exact_worst_loss(margin, 1.0, 1.0)) == 1.0 - margin
+    tiny = float(exact_worst_loss(700.0, 1.0, 0.0))
+    assert tiny == pytest.approx(math.exp(-700), rel=1e-12, abs=0)
     # Below the boundary the Taylor maximum is too small; far beyond it, too large.
     p = 1 / (1 + math.exp(-0.7))
     assert float(taylor_worst_loss(p, 1.0, 0.7)) < float(exact_worst_loss(0.7, 1.0, 0.7))

@@ -46,10 +46,12 @@ def test_it_solves_the_dense_problem(piece: Piece, ord: float) -> None:
     D = piece.V - piece.V[:, piece.y : piece.y + 1]
     g = D @ piece.p
     reference = minimal_quadratic(g, (H + H.T) / 2, xi, ord)
-    assert float(found.norm) == pytest.approx(float(reference.norm), rel=1e-6)
+    assert float(found.norm) == pytest.approx(float(reference.norm), rel=1e-6, abs=0)
     r = found.perturbation
-    assert float(torch.linalg.vector_norm(r, ord)) == pytest.approx(float(found.norm), rel=1e-12)
-    assert float(g @ r + r @ H @ r / 2) == pytest.approx(float(xi), rel=1e-10)
+    assert float(torch.linalg.vector_norm(r, ord)) == pytest.approx(
+        float(found.norm), rel=1e-12, abs=0
+    )
+    assert float(g @ r + r @ H @ r / 2) == pytest.approx(float(xi), rel=1e-10, abs=0)
 
 
 @given(pieces(kinds=MODERATE, classes=(2, 6)))
@@ -60,7 +62,7 @@ def test_probabilities_and_logits_agree(piece: Piece) -> None:
     b = taylor_perturbation_from_logits(
         piece.z, piece.V, piece.y, threshold=0.3 + math.log(piece.K) - slack
     )
-    assert float(a.norm) == pytest.approx(float(b.norm), rel=1e-9)
+    assert float(a.norm) == pytest.approx(float(b.norm), rel=1e-9, abs=0)
 
 
 @given(st.floats(1e-9, 1300), st.integers(0, 10**6), st.sampled_from([1, 2, math.inf]))
@@ -71,7 +73,9 @@ def test_two_classes_are_propositions_31_and_32(t: float, seed: int, ord: float)
     a = V[:, 0] - V[:, 1]
     nu = torch.linalg.vector_norm(a, {1: math.inf, 2: 2, math.inf: 1}[ord])
     found = taylor_perturbation_from_logits(z, V, 1, ord=ord)
-    assert float(found.norm) == pytest.approx(float(taylor_norm_from_margin(t, nu)), rel=1e-12)
+    assert float(found.norm) == pytest.approx(
+        float(taylor_norm_from_margin(t, nu)), rel=1e-12, abs=0
+    )
 
 
 def test_a_common_shift_of_the_columns_changes_nothing() -> None:
@@ -95,8 +99,8 @@ def test_hard_case_by_symmetry() -> None:
     assert float(H[0, 1]) == 0
     x = float(g[0]) / (top - low)
     y2 = 2 * (math.log(1.5) - float(g[0]) * x - low * x**2 / 2) / top
-    assert float(found.norm) == pytest.approx(math.sqrt(x**2 + y2), rel=1e-13)
-    assert found.perturbation.abs().tolist() == pytest.approx([x, math.sqrt(y2)], rel=1e-12)
+    assert float(found.norm) == pytest.approx(math.sqrt(x**2 + y2), rel=1e-13, abs=0)
+    assert found.perturbation.abs().tolist() == pytest.approx([x, math.sqrt(y2)], rel=1e-12, abs=0)
 
 
 def test_multiple_leading_eigenvalue() -> None:
@@ -107,7 +111,7 @@ def test_multiple_leading_eigenvalue() -> None:
     found = taylor_perturbation_multiclass(p, V, 0)
     H = dense_hessian(p, V)
     reference = minimal_quadratic(dense_gradient(p, V, 0), H, math.log(3.0))
-    assert float(found.norm) == pytest.approx(float(reference.norm), rel=1e-12)
+    assert float(found.norm) == pytest.approx(float(reference.norm), rel=1e-12, abs=0)
 
 
 def test_uniform_probabilities_need_no_perturbation() -> None:
@@ -125,7 +129,7 @@ def test_batches_with_a_shared_map() -> None:
     assert tuple(together.perturbation.shape) == (6, 3)
     for i in range(6):
         alone = taylor_perturbation_from_logits(z[i], V, int(y[i]))
-        assert float(alone.norm) == pytest.approx(float(together.norm[i]), rel=1e-13)
+        assert float(alone.norm) == pytest.approx(float(together.norm[i]), rel=1e-13, abs=0)
 
 
 def test_bad_input_is_named() -> None:
@@ -135,6 +139,8 @@ def test_bad_input_is_named() -> None:
         taylor_perturbation_multiclass(p, V, 0)
     with pytest.raises(ValueError, match="the label's probability must be above 0"):
         taylor_perturbation_multiclass(torch.tensor([0.0, 0.5, 0.5], dtype=f64), V, 0)
+    with pytest.raises(ValueError, match="must be below 1, got 1 after rounding"):
+        taylor_perturbation_multiclass(torch.tensor([0.0, 0.0, 1.0], dtype=f64), V, 2)
     with pytest.raises(ValueError, match=r"loss above it by 0\.5108"):
         taylor_perturbation_from_logits(p.log(), V, 0)
     with pytest.raises(ValueError, match="K >= 2"):

@@ -72,7 +72,7 @@ def test_l2_solution_satisfies_the_global_optimality_conditions(
         assert bool(torch.isnan(found.perturbation).all())
         return
     r = found.perturbation
-    assert float(torch.linalg.vector_norm(r)) == pytest.approx(float(found.norm), rel=1e-13)
+    assert float(torch.linalg.vector_norm(r)) == pytest.approx(float(found.norm), rel=1e-13, abs=0)
     assert float(value(g, H, r)) == pytest.approx(xi, rel=1e-10, abs=1e-300)
     if xi == 0:
         assert float(found.norm) == 0
@@ -120,7 +120,7 @@ def test_l2_against_constrained_optimisation(seed: int) -> None:
     ]  # fmt: skip
     best = min(math.sqrt(run.fun) for run in runs if run.success)
     found = minimal_quadratic(torch.from_numpy(g), torch.from_numpy(H), 0.7)
-    assert float(found.norm) == pytest.approx(best, rel=1e-8)
+    assert float(found.norm) == pytest.approx(best, rel=1e-8, abs=0)
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1, math.inf]))
@@ -129,8 +129,10 @@ def test_l1_and_linf_against_points_of_the_sphere(seed: int, ord: float) -> None
     g, H = model(seed, 4, "positive")
     found = minimal_quadratic(g, H, 0.3, ord)
     r = found.perturbation
-    assert float(value(g, H, r)) == pytest.approx(0.3, rel=1e-11)
-    assert float(torch.linalg.vector_norm(r, ord)) == pytest.approx(float(found.norm), rel=1e-14)
+    assert float(value(g, H, r)) == pytest.approx(0.3, rel=1e-11, abs=0)
+    assert float(torch.linalg.vector_norm(r, ord)) == pytest.approx(
+        float(found.norm), rel=1e-14, abs=0
+    )
     draw = torch.Generator().manual_seed(seed)
     tries = torch.randn(500, 4, generator=draw, dtype=f64)
     tries = tries / torch.linalg.vector_norm(tries, ord, dim=-1, keepdim=True)
@@ -143,12 +145,12 @@ def test_hard_case_worked_out_by_hand() -> None:
     found = minimal_quadratic(g, H, 1.0)
     assert bool(found.hard_case)
     assert found.perturbation.abs().tolist() == pytest.approx([math.sqrt(5 / 8), 0.5])
-    assert float(found.norm) == pytest.approx(math.sqrt(7 / 8), rel=1e-14)
+    assert float(found.norm) == pytest.approx(math.sqrt(7 / 8), rel=1e-14, abs=0)
     easy = minimal_quadratic(g, H, 0.375 * 0.99)
     assert not bool(easy.hard_case)
     assert float(easy.perturbation[0]) == 0
     near = minimal_quadratic(torch.tensor([1e-13, 0.5], dtype=f64), H, 1.0)
-    assert float(near.norm) == pytest.approx(math.sqrt(7 / 8), rel=1e-12)
+    assert float(near.norm) == pytest.approx(math.sqrt(7 / 8), rel=1e-12, abs=0)
 
 
 def test_no_gradient_no_curvature_and_concave_models() -> None:
@@ -156,9 +158,9 @@ def test_no_gradient_no_curvature_and_concave_models() -> None:
     assert math.isinf(minimal_quadratic(zero, 0 * eye, 1.0).norm)
     assert float(minimal_quadratic(zero, eye, 2.0).norm) == pytest.approx(2)
     linear = minimal_quadratic(torch.tensor([3.0, 4.0], dtype=f64), 0 * eye, 1.0)
-    assert float(linear.norm) == pytest.approx(0.2, rel=1e-14)
+    assert float(linear.norm) == pytest.approx(0.2, rel=1e-14, abs=0)
     g = torch.tensor([1.0, 0.0], dtype=f64)  # the concave model r - r^2/2 reaches 1/2, not more
-    assert float(minimal_quadratic(g, -eye, 0.375).norm) == pytest.approx(0.5, rel=1e-12)
+    assert float(minimal_quadratic(g, -eye, 0.375).norm) == pytest.approx(0.5, rel=1e-12, abs=0)
     assert math.isinf(minimal_quadratic(g, -eye, 0.51).norm)
     for ord in (1, math.inf):
         assert math.isinf(minimal_quadratic(zero, 0 * eye, 1.0, ord).norm)
@@ -173,7 +175,7 @@ def test_batches() -> None:
         together = minimal_quadratic(g, H, xi, ord)
         for i in range(4):
             alone = minimal_quadratic(g[i], H[i], float(xi[i]), ord)
-            assert float(alone.norm) == pytest.approx(float(together.norm[i]), rel=1e-13)
+            assert float(alone.norm) == pytest.approx(float(together.norm[i]), rel=1e-13, abs=0)
             assert torch.allclose(alone.perturbation, together.perturbation[i], atol=1e-12)
 
 
