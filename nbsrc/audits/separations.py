@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from nbsrc.audits.finding import Case, collect
@@ -56,21 +56,19 @@ def audit_quoted(
     return collect(cases, tolerance=0, family=f"{len(cases)} quoted linf separations")
 
 
-def rests_on_copies(entry: Mapping[str, Any], norms: Sequence[str]) -> list[str]:
+def rests_on_copies(parts: Mapping[str, Any]) -> list[str]:
     """Return the norms in which an inexact image is as close to another class as the closest pair.
 
     Args:
-        entry: Recorded separations of one set, with the part ``copies``.
-        norms: Norms to look at.
+        parts: Recorded separations of one set by part and norm, with the part ``copies``.
 
     Returns:
-        Those norms in which the smallest distance of a copy does not exceed that of any of the
-        other parts.
+        Those recorded norms in which the smallest distance of a copy does not exceed that of any
+        of the other parts.
     """
+    exact = [part for name, part in parts.items() if name not in {"copies", "divisor"}]
     return [
         norm
-        for norm in norms
-        if entry["copies"][norm]["distance"]
-        <= max(part[norm]["distance"] for name, part in entry.items()
-               if isinstance(part, Mapping) and name != "copies")
-    ]  # fmt: skip
+        for norm, copies in parts["copies"].items()
+        if any(copies["distance"] <= part[norm]["distance"] for part in exact if norm in part)
+    ]

@@ -46,7 +46,7 @@ def draw_separations(
 
     Args:
         digits: Separation of the digits for ``"l1"``, ``"l2"`` and ``"linf"``.
-        recorded: ``sets`` of results/A_separation.json.
+        recorded: ``sets`` of results/A_separation.json; a norm may be missing.
         two_eps: For each norm twice the attack size of some of the sets.
 
     Returns:
@@ -63,6 +63,8 @@ def draw_separations(
         minima = {"digits": found.distance}
         tops = [nearest.max()]
         for name in ("mnist", "cifar10"):
+            if norm not in recorded[name]["train"]:
+                continue
             entry = recorded[name]["train"][norm]
             counts = np.array(entry["histogram"]["counts"])
             grid = np.linspace(0, entry["histogram"]["top"], len(counts) + 1)

@@ -33,4 +33,6 @@ def test_copies_matter_only_if_they_are_as_close() -> None:
         "test": {"l1": entry(4.0), "l2": entry(2.0)},
         "copies": {"l1": entry(3.5), "l2": entry(9.0)},
     }
-    assert rests_on_copies(parts, ["l1", "l2"]) == ["l1"]
+    assert rests_on_copies(parts) == ["l1"]
+    parts["copies"]["linf"] = entry(0.1)
+    assert rests_on_copies(parts) == ["l1"]  # linf is recorded for no other part

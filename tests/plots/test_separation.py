@@ -48,3 +48,11 @@ def test_levels_of_the_digits_lie_in_the_middle_of_linf_bins() -> None:
     full = [r for r in rows if r["set"] == "digits" and r["count"]]
     assert [(r["from"] + r["to"]) / 2 for r in full] == [7 / 16, 9 / 16]
     assert [r["count"] for r in full] == [2, 1]
+
+
+def test_a_norm_that_is_not_recorded_is_left_out() -> None:
+    points = torch.tensor([[0], [16]], dtype=torch.uint8)
+    found = {"l1": separation(points, torch.tensor([0, 1]), 1, divisor=16)}
+    recorded = {"mnist": {"train": {}}, "cifar10": {"train": {}}}
+    _, rows = draw_separations(found, recorded, {})
+    assert {row["set"] for row in rows} == {"digits"}
