@@ -49,16 +49,17 @@ def architectures(classes: int, seed: int) -> dict[str, nn.Module]:
             nn.Linear(9, classes, bias=bias),
         )  # fmt: skip
 
-    found = {
-        "MLP without biases": dense(nn.ReLU(), bias=False),
-        "MLP with biases": dense(nn.ReLU()),
-        "MLP, leaky ReLU": dense(nn.LeakyReLU(0.2)),
-        "convolution": image(nn.ReLU()),
-        "convolution, max-pooling": image(nn.ReLU(), nn.MaxPool2d(2), size=8),
-        "convolution, batch norm": image(nn.BatchNorm2d(2), nn.ReLU()),
-        "residual": image(Residual(), nn.ReLU()),
-        "softplus (smooth)": dense(nn.Softplus()),
-    }
+    with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws globally
+        found = {
+            "MLP without biases": dense(nn.ReLU(), bias=False),
+            "MLP with biases": dense(nn.ReLU()),
+            "MLP, leaky ReLU": dense(nn.LeakyReLU(0.2)),
+            "convolution": image(nn.ReLU()),
+            "convolution, max-pooling": image(nn.ReLU(), nn.MaxPool2d(2), size=8),
+            "convolution, batch norm": image(nn.BatchNorm2d(2), nn.ReLU()),
+            "residual": image(Residual(), nn.ReLU()),
+            "softplus (smooth)": dense(nn.Softplus()),
+        }
     g = torch.Generator().manual_seed(seed)
     for net in found.values():
         net.double().eval()

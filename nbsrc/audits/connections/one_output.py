@@ -47,7 +47,14 @@ class OneOutput:
     y: int
 
     def loss(self, point: Tensor) -> Tensor:
-        """Return the logistic loss at a point of shape ``[n]``."""
+        """Return the logistic loss.
+
+        Args:
+            point: Where, shape ``[n]``.
+
+        Returns:
+            The loss.
+        """
         return F.softplus(-self.y * (self.v @ point))
 
     @cached_property

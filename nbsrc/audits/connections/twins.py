@@ -29,8 +29,9 @@ class Network:
     hidden: Tensor
     last: Tensor
 
+    @property
     def parameters(self) -> tuple[Tensor, Tensor]:
-        """Return both weights."""
+        """Both weights."""
         return self.hidden, self.last
 
 
@@ -133,7 +134,7 @@ def train(
     """
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser must be one of {OPTIMISERS}, got {optimiser!r}")
-    weights = [w.clone().requires_grad_() for w in first.parameters()]
+    weights = [w.clone().requires_grad_() for w in first.parameters]
     step: torch.optim.Optimizer
     if optimiser == "adam":
         step = torch.optim.Adam(weights, lr=rate / 10, foreach=False)
@@ -159,7 +160,7 @@ def differences(one: list[Network], two: list[Network]) -> list[float]:
         One number per iterate.
     """
     return [
-        max(float((a - b).abs().max()) for a, b in zip(n.parameters(), m.parameters(), strict=True))
+        max(float((a - b).abs().max()) for a, b in zip(n.parameters, m.parameters, strict=True))
         for n, m in zip(one, two, strict=True)
     ]
 

@@ -48,9 +48,7 @@ def test_planted_xi() -> None:
 
 def test_upper_bound_of_lemma31() -> None:
     assert prop41.audit_upper_bound(POINTS, prop41.lemma31_upper).holds
-    assert not prop41.audit_upper_bound(
-        POINTS, lambda x: prop41.lemma31_upper(x, whole=True)
-    ).holds
+    assert not prop41.audit_upper_bound(POINTS, lambda x: prop41.lemma31_upper(x, whole=True)).holds
 
 
 def test_sharpened_is_proposition_31_for_two_classes() -> None:
