@@ -13,6 +13,7 @@ from nbsrc.perturbation.coupling import critical_products as critical_products
 from nbsrc.perturbation.exact import ExactPerturbation as ExactPerturbation
 from nbsrc.perturbation.exact import exact_perturbation_norm as exact_perturbation_norm
 from nbsrc.perturbation.exact import exact_worst_loss as exact_worst_loss
+from nbsrc.perturbation.lemma31 import lemma31_bounds as lemma31_bounds
 from nbsrc.perturbation.multiclass import (
     taylor_perturbation_from_logits as taylor_perturbation_from_logits,
 )
@@ -40,7 +41,6 @@ from nbsrc.perturbation.spectrum import loss_hessian as loss_hessian
 from nbsrc.perturbation.spectrum import loss_hessian_eigenvectors as loss_hessian_eigenvectors
 from nbsrc.perturbation.spectrum import loss_hessian_spectrum as loss_hessian_spectrum
 from nbsrc.perturbation.taylor import binary_margin as binary_margin
-from nbsrc.perturbation.taylor import lemma31_bounds as lemma31_bounds
 from nbsrc.perturbation.taylor import taylor_norm_from_margin as taylor_norm_from_margin
 from nbsrc.perturbation.taylor import taylor_norm_typeset as taylor_norm_typeset
 from nbsrc.perturbation.taylor import taylor_perturbation as taylor_perturbation

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from nbsrc.perturbation._arguments import Labels, check_labels, check_probabilities, check_shapes
+from nbsrc.perturbation.lemma31 import lemma31_bounds
 from nbsrc.perturbation.softmax import columns, other_classes, pick
-from nbsrc.perturbation.taylor import lemma31_bounds
 
 __all__ = [
     "PAIRS",

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from nbsrc.perturbation.lemma31 import lemma31_bounds
 from nbsrc.perturbation.quadratic import LARGEST_BOX, minimal_quadratic
-from nbsrc.perturbation.taylor import lemma31_bounds
 from tests.perturbation.affine_pieces import QUICK, THOROUGH
 
 f64 = torch.float64

@@ -126,20 +126,6 @@ def test_worst_taylor_loss_is_the_best_vertex(seed: int, p_y: float, epsilon: fl
     assert found == pytest.approx(float(values.max()), rel=1e-12, abs=0)
 
 
-def test_lemma31_is_the_printed_formula_and_its_limits() -> None:
-    G, a, h, xi = 0.7, 0.2, 1.3, 0.4
-
-    def printed_bound(x: float) -> float:
-        return x / h * (math.sqrt(1 + 2 * h * xi / x**2) - 1)
-
-    found = [float(bound) for bound in taylor.lemma31_bounds(G, a, h, xi)]
-    assert found == pytest.approx([printed_bound(G), printed_bound(a)], rel=1e-14, abs=0)
-    assert [float(b) for b in taylor.lemma31_bounds(2.0, 0.0, 0.0, 1.0)] == [0.5, math.inf]
-    assert [float(b) for b in taylor.lemma31_bounds(0.0, 0.0, 0.0, 0.0)] == [0.0, 0.0]
-    tiny = float(taylor.lemma31_bounds(1.0, 1.0, 1e-18, 1e-3)[0])
-    assert tiny == pytest.approx(1e-3, rel=1e-15, abs=0)
-
-
 def test_bad_input_is_named() -> None:
     for bad in (0.0, 1.0, 1.2, -0.1, math.nan):
         with pytest.raises(ValueError, match="p_y must be"):
