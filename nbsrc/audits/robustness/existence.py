@@ -206,7 +206,7 @@ def audit_any_probabilities(
             lost = float(weights[~found.certified].sum())
             x = points_of_balls(data, 8, generator)
             run = network.to(dtype)(x.to(dtype)).detach()[..., 0].double()
-            error = float((run - data.labels).abs().max())
+            error = float((run - data.labels).abs().nan_to_num(math.inf).max())  # inf - inf: lost
             shown = data.description | {"output error": error, "precision": str(dtype)}
             yield min(-error, -lost), data.size, shown
 

@@ -1,4 +1,4 @@
-"""Definition 1: quotients, regions and maximum cuts; and what a local constant is good for."""
+"""Definition 1: quotients, regions and maximum cuts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import combinations, pairwise, permutations, product
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import linprog
 from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
@@ -19,15 +18,13 @@ from nbsrc.lipschitz import lipschitz_constant, lipschitz_lower_bound
 from nbsrc.maxcut import max_cut, maxcut_network
 
 __all__ = [
-    "Ball",
     "TwoPoints",
     "audit_all_pairs",
-    "audit_local_slope",
     "audit_maximum_cut",
     "audit_regions_give_the_supremum",
     "connected_graphs",
-    "random_balls",
-    "range_on_box",
+    "input_size",
+    "integer_layer",
     "small_networks",
     "two_point_quotient",
 ]
@@ -55,18 +52,35 @@ def small_networks(count: int, seed: int, *, outputs: int | None = None) -> Iter
         for before, after in pairwise(widths):
             weight = torch.randint(-3, 4, (after, before), generator=generator)
             bias = torch.randint(-3, 4, (after,), generator=generator)
-            layers += [_linear(weight, bias), nn.ReLU()]
+            layers += [integer_layer(weight, bias), nn.ReLU()]
         yield nn.Sequential(*layers[:-1])
 
 
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+def integer_layer(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """Return a linear layer with given whole numbers, in float64.
+
+    Args:
+        weight: ``[outputs, inputs]``.
+        bias: ``[outputs]``.
+
+    Returns:
+        The layer, without gradients.
+    """
     layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
     layer.weight = nn.Parameter(weight.double(), requires_grad=False)
     layer.bias = nn.Parameter(bias.double(), requires_grad=False)
     return layer
 
 
-def _input_size(network: nn.Sequential) -> int:
+def input_size(network: nn.Sequential) -> int:
+    """Return the number of inputs of a network that starts with a linear layer.
+
+    Args:
+        network: The network.
+
+    Returns:
+        Its number of inputs.
+    """
     first = network[0]
     assert isinstance(first, nn.Linear)
     return first.in_features
@@ -108,7 +122,7 @@ def audit_regions_give_the_supremum(
 
     def judged() -> Iterator[Case]:
         for network in networks:
-            inputs = _input_size(network)
+            inputs = input_size(network)
             regions = list(enumerate_regions(network))
             for order in _ORDERS:
                 value = lipschitz_constant(network, order).value
@@ -160,8 +174,8 @@ def two_point_quotient() -> TwoPoints:
     Returns:
         Quotient and largest slope.
     """
-    first = _linear(torch.tensor([[1], [-1]]), torch.tensor([-1, 1]))
-    f = nn.Sequential(first, nn.ReLU(), _linear(torch.tensor([[1, 1]]), torch.tensor([0])))
+    first = integer_layer(torch.tensor([[1], [-1]]), torch.tensor([-1, 1]))
+    f = nn.Sequential(first, nn.ReLU(), integer_layer(torch.tensor([[1, 1]]), torch.tensor([0])))
     ends = torch.tensor([[0.0], [2.0]]).double()
     quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
     return TwoPoints(quotient, lipschitz_constant(f, 2).value)
@@ -225,106 +239,3 @@ def audit_maximum_cut(
                 yield -abs(found - cut), (len(edges), int(order == 2)), shown
 
     return collect(judged(), tolerance=tolerance, family="connected graphs, two norms")
-
-
-class Ball(NamedTuple):
-    """A scalar classifier and a labelled linf ball.
-
-    Attributes:
-        network: The classifier.
-        centre: ``[n]``.
-        label: The label of the centre.
-        eps: Radius.
-    """
-
-    network: nn.Sequential
-    centre: Tensor
-    label: int
-    eps: float
-
-
-def random_balls(count: int, seed: int) -> Iterator[Ball]:
-    """Yield a constant classifier first, then random ones with balls of several sizes.
-
-    Args:
-        count: Number of networks; each gets nine balls.
-        seed: Seed.
-
-    Yields:
-        The balls; labels are the nearest integer to the output at the centre, or one more.
-    """
-    zero, one = torch.tensor([[0]]), torch.tensor([1])
-    constant = nn.Sequential(_linear(zero, zero[0]), nn.ReLU(), _linear(zero, one))
-    yield Ball(constant, torch.zeros(1).double(), 2, 0.5)
-    generator = torch.Generator().manual_seed(seed)
-    for network in small_networks(count, seed, outputs=1):
-        for eps, extra in product((0.03125, 0.125, 0.5), (0, 0, 1)):
-            centre = torch.randint(-16, 17, (_input_size(network),), generator=generator) / 8
-            output = float(network(centre.double()[None])[0, 0])
-            yield Ball(network, centre.double(), round(output) + extra, eps)
-
-
-def range_on_box(network: nn.Sequential, centre: Tensor, eps: float) -> tuple[float, float]:
-    """Return the extremes of a scalar network on a closed linf ball, region by region.
-
-    Args:
-        network: A scalar network.
-        centre: ``[n]``.
-        eps: Radius.
-
-    Returns:
-        Least and largest value: two linear programmes per region.
-
-    Raises:
-        RuntimeError: If a linear programme is not solved.
-    """
-    low, high = math.inf, -math.inf
-    limits = [(float(c) - eps, float(c) + eps) for c in centre]
-    for region in enumerate_regions(network, (centre - eps, centre + eps)):
-        weight, bias = region.weight[0].numpy(), float(region.bias[0])
-        for sign in (1.0, -1.0):
-            found = linprog(
-                sign * weight, region.normals.numpy(), region.offsets.numpy(), bounds=limits
-            )
-            if not found.success:
-                raise RuntimeError(f"the linear programme was not solved: {found.message}")
-            value = sign * float(found.fun) + bias
-            low, high = min(low, value), max(high, value)
-    return low, high
-
-
-def audit_local_slope(balls: Iterable[Ball], *, centre: bool, slope_factor: float = 1.0) -> Finding:
-    """Test that a small local Lipschitz constant makes a point robust.
-
-    Args:
-        balls: Classifiers and balls.
-        centre: Whether the output at the centre counts: ``L eps < 0.5 - |g(x) - y|``, or only
-            ``L eps < 0.5``.
-        slope_factor: A factor for the local constant (a control; 1 tests the statement).
-
-    Returns:
-        The finding; the slack is 0.5 minus the largest ``|g - y|`` on the ball where the condition
-        holds.
-    """
-
-    def judged() -> Iterator[Case]:
-        for ball in balls:
-            box = (ball.centre - ball.eps, ball.centre + ball.eps)
-            slope = slope_factor * lipschitz_constant(ball.network, math.inf, box).value
-            output = float(ball.network(ball.centre[None])[0, 0])
-            room = 0.5 - (abs(output - ball.label) if centre else 0.0)
-            if slope * ball.eps >= room:
-                continue
-            low, high = range_on_box(ball.network, ball.centre, ball.eps)
-            worst = max(high - ball.label, ball.label - low)
-            shown = {
-                "centre": ball.centre.tolist(),
-                "output at the centre": output,
-                "label": ball.label,
-                "eps": ball.eps,
-                "local constant": slope,
-                "largest distance from the label": worst,
-            }
-            yield 0.5 - worst, (len(ball.centre), int(slope > 0)), shown
-
-    return collect(judged(), tolerance=1e-9, family="linf balls of small integer networks")

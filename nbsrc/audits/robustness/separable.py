@@ -38,7 +38,8 @@ def shared_point(data: LabelledSet) -> float:
     Returns:
         ``max(d(m, x), d(m, x')) - eps`` for the midpoint m: at most 0 if m is in both balls.
     """
-    distances = torch.cdist(data.points, data.points, p=data.ord)
+    exact = "donot_use_mm_for_euclid_dist"  # differences, not products: no cancellation
+    distances = torch.cdist(data.points, data.points, p=data.ord, compute_mode=exact)
     distances[data.labels[:, None] == data.labels[None, :]] = torch.inf
     i, j = divmod(int(distances.argmin()), len(data.points))
     middle = (data.points[i] + data.points[j]) / 2
