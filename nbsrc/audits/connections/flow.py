@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -41,6 +42,7 @@ class Run:
     strength: float
     steps: int = 300
 
+    @lru_cache(maxsize=64)  # noqa: B019 - few runs, asked for by several audits
     def path(self, penalty: str, factor: float = 1.0, optimiser: str = "gd") -> Tensor:
         """Return all iterates under a penalty.
 
