@@ -34,7 +34,8 @@ def small_points(
             if list(others) != sorted(others) or set(others) == {first}:
                 continue  # the same point in another order, or a point without a gradient
             shares = (1, 2) if K < 4 else (1, 3)
-            for own, rest in product(LABEL_WEIGHTS, product(shares, repeat=K - 1)):
+            owners = LABEL_WEIGHTS if K < 4 else LABEL_WEIGHTS[1::2]
+            for own, rest in product(owners, product(shares, repeat=K - 1)):
                 made = point([[scale * first, *(scale * v for v in others)]], [own, *rest])
                 if made.correct or not correct:
                     yield made
