@@ -52,6 +52,13 @@ def test_fgsm(cases: list[Instance], many: list[Instance]) -> None:
     assert not attacks.audit_fgsm(many, 0.5).holds
 
 
+def test_fgsm_fails_in_single_precision() -> None:
+    """V = [18, 1], x = 1: p rounds to 1, and what is left of the gradient has the wrong sign."""
+    x = Instance(torch.tensor([[18.0, 1.0]]).double(), torch.ones(1).double(), 0)
+    assert attacks.audit_fgsm([x], 0.5).holds
+    assert not attacks.audit_fgsm([x], 0.5, torch.float32).holds
+
+
 def test_fgsm_audit_sees_a_wrong_sign(
     cases: list[Instance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
