@@ -176,9 +176,8 @@ def audit_fgsm(
         for x in instances:
             box = box_corners(len(x.x))
             largest = float(x.loss(epsilon * box).max())
-            rounded = Instance(
-                *(v.to(precision) for v in (x.V, x.x)), x.label, x.bias.to(precision)
-            )
+            V, point, bias = (v.to(precision) for v in (x.V, x.x, x.bias))
+            rounded = Instance(V, point, x.label, bias)
             reached = float(x.loss(epsilon * gradient(rounded).sign().double()))
             shown = {**x.description, "reached": reached, "largest": largest}
             yield (reached - largest) / largest, x.size, shown
