@@ -45,7 +45,9 @@ class Replacement:
 
     Attributes:
         network: The new network, ``Linear, activation, ..., Linear``.
-        error: A bound on the change of every output, in real arithmetic.
+        error: A bound on the change of every output, in real arithmetic and before the weights are
+            rounded. Rounding comes on top, multiplied by the norms of the layers behind; the
+            certificate of the finished network includes it.
         sharpness: The factor by which each activation's input is scaled; a power of two.
     """
 

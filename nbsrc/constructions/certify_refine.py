@@ -65,11 +65,14 @@ def refine(
     heap = [(float((first - targets)[asked].min()), next(order), whole, first)]
     done = torch.full_like(first, math.inf)
     total = 1
-    while heap and heap[0][0] <= 0 and total < pieces:
+    for _ in range(pieces - 1):  # one half may miss the ball: count the cuts, not the pieces
+        if not heap or heap[0][0] > 0:
+            break
         _, _, worst, _ = heapq.heappop(heap)
         total -= 1
-        halves = [half for half in _cut(steps, worst) if not _misses(half)]
-        for half in halves:
+        for half in _cut(steps, worst):
+            if _misses(half):
+                continue
             found = _bounds(steps, half, coefficients, targets, thorough=False)
             excess = float((found - targets)[asked].min())
             total += 1

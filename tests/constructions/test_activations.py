@@ -30,6 +30,14 @@ def worst(network: nn.Module, case: Case) -> float:
     return float((values - case.labels).abs().max())
 
 
+def rounding(network: nn.Sequential, case: Case) -> float:
+    """What rounding can do: the unit roundoff times the sizes of the layers, 64 operations each."""
+    size = float(case.points.abs().max()) + case.eps + 1
+    for layer in network[::2]:
+        size *= max(1.0, layer.weight.abs().sum(1).max().item())
+    return 64 * 2.0**-53 * size
+
+
 @pytest.mark.parametrize("activation", SCALED, ids=str)
 def test_distance_to_relu_on_a_grid(activation):
     """The supremum is not exceeded, and reached to the grid's accuracy."""
@@ -86,7 +94,7 @@ def test_replaced_classifiers_are_right_on_the_balls(case, activation):
     except ValueError as error:  # a gap of 1e-6 asks for factors that the check refuses
         assert "exact" in str(error)  # noqa: PT017
         return
-    assert worst(found.network, case) <= found.error + 1e-6
+    assert worst(found.network, case) <= found.error + rounding(found.network, case)
 
 
 @given(cases(), st.sampled_from([nn.Sigmoid(), nn.Tanh()]))

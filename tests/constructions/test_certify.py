@@ -200,19 +200,24 @@ def test_equal_scores_are_refuted():
     assert swapped.refuted.all()
 
 
-def test_rounding_is_inside_the_bounds():
-    """Cancellation: 1e16 x - 1e16 x' + x computed is far from real, and the bounds know both."""
-    layer = nn.Linear(3, 1, dtype=torch.float64)
-    layer.weight.data = torch.tensor([[1e16, 1.0, -1e16]]).double()
-    layer.bias.data.zero_()
-    net = nn.Sequential(layer)
-    point = torch.tensor([[1.0, 0.7, 1.0]]).double()
-    found = certify_robust(net, point, torch.tensor([1]), 0.0, 2)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_rounding_is_inside_the_bounds(hidden):
+    """Cancellation: 1e16 x + y - 1e16 x computed is far from y, and the bounds hold both."""
+    last = nn.Linear(3, 1, dtype=torch.float64)
+    last.weight.data = torch.tensor([[1e16, 1.0, -1e16]]).double()
+    last.bias.data.zero_()
+    first = nn.Linear(3, 3, dtype=torch.float64)
+    first.weight.data = torch.eye(3, dtype=torch.float64)
+    first.bias.data.zero_()
+    net = nn.Sequential(first, nn.ReLU(), last) if hidden else nn.Sequential(last)
+    point = torch.tensor([[1.0, 0.7, 1.0]], dtype=torch.float64)
     computed = net(point).item()
-    assert found.lower <= min(0.7, computed)
-    assert found.upper >= max(0.7, computed)
     assert abs(computed - 0.7) > 0.2  # else the test shows nothing
-    assert not found.certified.any()
+    for pieces in (0, 1):
+        found = certify_robust(net, point, torch.tensor([1]), 0.0, 2, pieces=pieces)
+        assert found.lower <= min(0.7, computed)
+        assert found.upper >= max(0.7, computed)
+        assert not found.certified.any()
 
 
 @pytest.mark.parametrize("order", ORDERS)
