@@ -51,8 +51,8 @@ def draw_robust_classifier(
     ticks = torch.linspace(low, high, pixels, dtype=torch.float64)
     grid = torch.cartesian_prod(ticks, ticks)
     with torch.no_grad():
-        output = network(grid).reshape(pixels, pixels).T
-    slope = jacobian(network, grid).flatten(1).norm(dim=1).reshape(pixels, pixels).T
+        output = network(grid).reshape(pixels, pixels).T.numpy()
+    slope = jacobian(network, grid).flatten(1).norm(dim=1).reshape(pixels, pixels).T.numpy()
     figure, axes = plt.subplots(2, 1, figsize=(6.4, 10.4))
     extent = (low, high, low, high)
     levels = [-0.25, 0.25, 1.0, 1.75, 2.25, 2.75, 3.25]

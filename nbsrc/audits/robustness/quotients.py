@@ -131,8 +131,8 @@ def audit_regions_give_the_supremum(
                 norms = [_norm(region.weight, order) for region in regions]
                 steepest = regions[norms.index(max(norms))]
                 a, b = _steep_pair(steepest, order)
-                reached = lipschitz_lower_bound(network, a, b, order) if value > 0 else 0.0
-                off = max(sampled - value, value - reached, 0.0) / max(value, 1.0)
+                reached = lipschitz_lower_bound(network, a, b, order) if max(norms) > 0 else 0.0
+                off = max(sampled - value, abs(value - reached)) / max(value, 1.0)
                 shown = {"inputs": inputs, "norm": str(order), "constant": value, "off by": off}
                 yield -off, (inputs, len(regions)), shown
 

@@ -226,9 +226,9 @@ def audit_inflated(
             large = inflate_norms(case.network, scale)
             if read_back:
                 large = copy.deepcopy(large)
-                linear = [m for m in large.modules() if isinstance(m, nn.Linear)]
-                reader = linear[1] if isinstance(large[0], nn.Linear) else linear[-1]
-                reader.weight.data[:, -2:] = 1.0
+                pairs = list(zip(_linear_layers(case.network), _linear_layers(large), strict=True))
+                before, reader = pairs[1 if isinstance(large[0], nn.Linear) else -1]
+                reader.weight.data[:, before.in_features :] = 1.0  # all columns that were added
             with torch.no_grad():
                 difference = float((large(case.inputs) - case.network(case.inputs)).abs().max())
             proof = 0.0 if proves_same_function(case.network, large) else -1.0
@@ -238,3 +238,7 @@ def audit_inflated(
             yield min(excess, -difference, proof), (parameters,), shown
 
     return collect(judged(), tolerance=tolerance, family="random networks, vectors and images")
+
+
+def _linear_layers(network: nn.Module) -> list[nn.Linear]:
+    return [module for module in network.modules() if isinstance(module, nn.Linear)]

@@ -1,0 +1,123 @@
+"""Proposition 2: steep parts in three places, its proof's arithmetic, and planted errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from torch import nn
+
+from nbsrc.audits.robustness import slopes
+from nbsrc.audits.robustness.infinite import IntegerSet, bounded_sets
+from nbsrc.audits.robustness.sets import LabelledSet, touching_pair
+from nbsrc.constructions import robust_classifier, robust_classifier_with_lipschitz
+from tests.audits.robustness.robust_examples import (
+    constant,
+    for_smaller_balls,
+    line,
+    small_sets,
+    smallest_set,
+)
+
+SETS = small_sets()
+
+
+def test_coding_bounds_worked_out_by_hand() -> None:
+    """From 3/2 to 5/2 over a gap of 3/2 for labels in order; over a gap of 1/2 out of order."""
+    assert slopes.coding_bounds() == {"1, 2, 3": pytest.approx(1 / 1.5), "1, 3, 2": 2}
+
+
+def test_measured_slope_worked_out_by_hand() -> None:
+    data = line([0, 4], [1, 2], 1)
+    for where in slopes.PLACES:
+        assert slopes.measured_slope(constant(1), data, 10.0, where) == 0
+        steep = slopes.steep_network(data, 10.0, where)
+        assert slopes.measured_slope(steep, data, 10.0, where) >= 10
+    identity = nn.Sequential(nn.Linear(1, 1, bias=False).double())
+    nn.init.constant_(identity[0].weight, -3)
+    assert slopes.measured_slope(identity, data, 10.0, "inside") == pytest.approx(3)
+
+
+def test_placements(monkeypatch: pytest.MonkeyPatch) -> None:
+    def audit(sets: list[LabelledSet], **options: Any):
+        return slopes.audit_placements(sets, (1e2,), tolerance=1e-5, **options)
+
+    found = slopes.audit_placements(SETS, (1e2, 1e6), tolerance=1e-5)
+    assert found.holds
+    assert found.trials == 6 * len(SETS)
+    assert audit(SETS[1:3], height=0.45).holds  # still below one half
+    tall = smallest_set(lambda x: audit(x, height=0.6), SETS[1:4])
+    assert tall.counterexample["where"] == "inside"
+    assert tall.counterexample["certified"] == 0
+
+    def half_as_steep(*arguments: Any) -> nn.Sequential:
+        *data, xi, where = arguments
+        return robust_classifier_with_lipschitz(*data, xi / 4, where)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(slopes, "robust_classifier_with_lipschitz", half_as_steep)
+        assert not audit(SETS[1:]).holds
+
+    def wrong_eps(points: Any, labels: Any, eps: float, ord: float, *rest: Any) -> nn.Sequential:
+        return robust_classifier_with_lipschitz(points, labels, eps / 10, ord, *rest)
+
+    monkeypatch.setattr(slopes, "robust_classifier_with_lipschitz", wrong_eps)
+    smallest_set(audit, SETS[3:])
+
+
+def test_single_tooth_is_stretched_too() -> None:
+    """One cell holds both points: the network has one tooth, held without a cap."""
+    data = line([0, 1], [1, 1], 4)
+    network = slopes.steep_network(data, 1e-3, "inside")
+    height = float((network(data.points) - 1).detach().abs().max())
+    slopes._stretch(network, 2.0, data)
+    assert float((network(data.points) - 1).detach().abs().max()) == pytest.approx(2 * height)
+
+
+def test_proposition2(monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = slopes.audit_proposition2
+    nets = [x.enlarged for x in bounded_sets(0)[-1:]]
+    found = audit([*SETS, *nets], (1e2, 1e6))
+    assert found.holds
+    assert found.trials == 2 * (len(SETS) + 1)
+    integers = audit([*SETS, IntegerSet(2), IntegerSet(1)], (1e2,))
+    assert integers.counterexample["network built for"] == "-1 to 1"
+    assert integers.counterexample["robust accuracy"] == pytest.approx(7 / 9)
+    touching = smallest_set(lambda x: audit(x, (1e2,)), [*SETS, touching_pair(2, ord=1)])
+    assert touching.worst_slack == -0.5
+    smallest_set(lambda x: audit(x, (1e2,), steep=False), SETS)
+
+    def not_robust(points: Any, labels: Any, eps: float, ord: float, *_: Any) -> nn.Sequential:
+        return for_smaller_balls(points, labels, eps, ord)
+
+    monkeypatch.setattr(slopes, "robust_classifier_with_lipschitz", not_robust)
+    assert not audit(SETS, (1e-9,)).holds
+    monkeypatch.setattr(
+        slopes, "robust_classifier_with_lipschitz", lambda *a: robust_classifier(*a[:4])
+    )  # robust, and flat where it should be steep
+    assert not audit(SETS[:1], (1e2,)).holds
+
+
+def test_proof_of_proposition2() -> None:
+    audit = slopes.audit_proof_of_proposition2
+    found = audit(max_dimension=3)
+    assert found.holds
+    assert found.trials == 3 * 19 * 3
+    assert found.worst_slack == 0  # the gap is 1, exactly
+    loose = audit(max_dimension=3, zeta=0.2)
+    assert loose.counterexample == {
+        "n": 1,
+        "u": "7/2",
+        "norm": "1",
+        "gap of the values": "4/5",
+    }
+    assert not audit(max_dimension=1, zeta=0.1001).holds
+    assert audit(max_dimension=1, zeta=0.0999).holds
+
+
+def test_proof_of_proposition2_checks_the_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = slopes._corner
+    monkeypatch.setattr(slopes, "_corner", lambda value, n: true(value, n + 1))
+    found = slopes.audit_proof_of_proposition2(max_dimension=2)
+    assert not found.holds
+    assert found.counterexample["norm"] == "1"  # in the linf norm the dimension does not count
