@@ -206,7 +206,9 @@ def draw_curvature_times(times: Sequence[Mapping[str, Any]]) -> tuple[Figure, Ro
     figure, axis = plt.subplots(figsize=(7.4, 0.4 * len(times) + 1.4))
     axis.barh(labels, [row["milliseconds"] for row in times], color=COLORS["sky"], edgecolor="k")
     for number, row in enumerate(times):
-        axis.text(row["milliseconds"], number, f" {row['milliseconds']:.3g}", va="center")
+        value = row["milliseconds"]
+        words = f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+        axis.text(value, number, f" {words}", va="center")
     axis.set_xscale("log")
     axis.invert_yaxis()
     axis.margins(x=0.2)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from nbsrc.audits.finding import collect
 from nbsrc.claims import Finding
 
-__all__ = ["Network", "audit_twins", "differences", "digits_pair", "start", "train"]
+__all__ = ["Network", "audit_twins", "differences", "digits_pair", "objective", "start", "train"]
 
 OPTIMISERS = ("gd", "momentum", "adam")
 
