@@ -13,7 +13,7 @@ from nbsrc.audits.robustness import movement
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.constructions import Certificate, certify_robust, robust_classifier
 from nbsrc.lipschitz import lipschitz_constant
-from tests.audits.robustness.robust_examples import line, small_sets, smallest_set
+from tests.audits.robustness.robust_examples import constant, line, small_sets, smallest_set
 
 SETS = small_sets()[:4]
 
@@ -56,6 +56,24 @@ def test_movement_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(movement, "certify_robust", planted)
             smallest_set(lambda x: movement.audit_movement_decides(x, (1e2,)), SETS)
+
+
+@pytest.mark.parametrize(("output", "promised"), [(1.484375, True), (1.5, False)])
+def test_promise_up_to_one_half(
+    output: float, promised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A constant does not move: it is promised exactly if it is less than 1/2 from the label."""
+    data = line([0], [1], 1)
+    slack, _, _ = movement._movement_case(data, data.labels, "flat", constant(output), True)
+    assert slack == pytest.approx(1)
+
+    def always_no(*arguments: Any, **options: Any) -> Certificate:
+        found = certify_robust(*arguments, **options)
+        return replace(found, certified=torch.zeros_like(found.certified))
+
+    monkeypatch.setattr(movement, "certify_robust", always_no)
+    slack, _, _ = movement._movement_case(data, data.labels, "flat", constant(output), True)
+    assert slack == (-1 if promised else 1)
 
 
 def test_gentlest() -> None:

@@ -13,7 +13,6 @@ from nbsrc.audits.robustness.sets import LabelledSet, touching_pair
 from nbsrc.constructions import robust_classifier, robust_classifier_with_lipschitz
 from tests.audits.robustness.robust_examples import (
     constant,
-    for_smaller_balls,
     line,
     small_sets,
     smallest_set,
@@ -87,11 +86,14 @@ def test_proposition2(monkeypatch: pytest.MonkeyPatch) -> None:
     assert touching.worst_slack == -0.5
     smallest_set(lambda x: audit(x, (1e2,), steep=False), SETS)
 
-    def not_robust(points: Any, labels: Any, eps: float, ord: float, *_: Any) -> nn.Sequential:
-        return for_smaller_balls(points, labels, eps, ord)
+    def steep_and_wrong(*arguments: Any) -> nn.Sequential:
+        network = robust_classifier_with_lipschitz(*arguments)
+        network[-1].bias = nn.Parameter(network[-1].bias + 0.6, requires_grad=False)
+        return network
 
-    monkeypatch.setattr(slopes, "robust_classifier_with_lipschitz", not_robust)
-    assert not audit(SETS, (1e-9,)).holds
+    with monkeypatch.context() as patch:
+        patch.setattr(slopes, "robust_classifier_with_lipschitz", steep_and_wrong)
+        assert smallest_set(lambda x: audit(x, (1e2,)), SETS[2:]).worst_slack == -1
     monkeypatch.setattr(
         slopes, "robust_classifier_with_lipschitz", lambda *a: robust_classifier(*a[:4])
     )  # robust, and flat where it should be steep
