@@ -67,7 +67,7 @@ def square_classifier(
 
     Each affine function that is thresholded is mapped to [0, 1] with its threshold at 1/2, by a
     bound on its size over all balls. Outside the balls the network is a polynomial of very high
-    degree, and takes any values. :func:`nbsrc.constructions.certify.certify_robust` leaves it open,
+    degree, and takes any values. :func:`nbsrc.constructions.certify_robust` leaves it open,
     for intervals lose the cancellation between squares; the proof is the monotone cubic. The case
     :math:`\rho(x)=x^2` of Theorem 2 of Liang & Huang (2021).
 

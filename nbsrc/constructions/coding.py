@@ -1,7 +1,7 @@
 r"""What the coding of labels by real numbers asks of every robust classifier.
 
-Definition 2 of Liang & Huang (2021) calls g right at x if |g(x) - y| < 0.5. Labels that are k
-apart therefore force a change of more than k - 1 between two balls, and only the coding decides
+Definition 2 of Liang & Huang (2021) calls g right at x if ``|g(x) - y| < 0.5``. Labels that are
+k apart therefore force a change of more than k - 1 between two balls, and only the coding decides
 which labels are neighbours.
 """
 

@@ -98,7 +98,8 @@ def gentle_classifier(
     :math:`G = \bar y + t\,(F-\bar y)` with the mean :math:`\bar y` of the two labels and t =
     ``shrink``. Its Lipschitz constant is t times that of F, and :math:`|G-y|=(1-t)|y_2-y_1|/2` on
     every ball. With labels one apart this is below 0.5 for every t > 0: robust accuracy 1 with an
-    arbitrarily small global Lipschitz constant. Labels further apart need t > 1 - 1/|y_2 - y_1|.
+    arbitrarily small global Lipschitz constant. Labels further apart need
+    ``t > 1 - 1/|y_2 - y_1|``.
 
     Args:
         points: ``[m, n]``, float32, float64 or integer.

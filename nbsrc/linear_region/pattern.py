@@ -68,7 +68,7 @@ def activation_pattern(net: nn.Module, x: Tensor) -> Pattern:
     a convex set; for a point on a kink this set may have no interior.
 
     Args:
-        net: The network, see :func:`nbsrc.linear_region.reading.read_network`.
+        net: The network, see ``nbsrc.linear_region.reading.read_network``.
         x: ``[batch, *input]``.
 
     Returns:
