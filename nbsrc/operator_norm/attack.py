@@ -132,7 +132,7 @@ def pga(
         v = printed_maximiser(raw, holder_conjugate(order))
         safe = torch.where(still, torch.ones_like(raw), raw)
         if not infinite:
-            moved = project_ball(now + step * v, center, radius, order)
+            moved = project_ball(now + step * v, center, eps, order)
         elif limit == "printed":
             moved = center + radius * v
         else:
