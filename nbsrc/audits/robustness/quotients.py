@@ -169,7 +169,7 @@ class TwoPoints(NamedTuple):
 
 
 def two_point_quotient() -> TwoPoints:
-    """Return both numbers for f(x) = |x - 1| on the compact set of 0 and 2.
+    """Return both numbers for ``f(x) = |x - 1|`` on the compact set of 0 and 2.
 
     Returns:
         Quotient and largest slope.
