@@ -7,7 +7,7 @@ from typing import Any
 
 from nbsrc.claims import Finding
 
-__all__ = ["Case", "brief", "collect"]
+__all__ = ["Case", "brief", "collect", "merge"]
 
 Case = tuple[float, tuple[int, ...], Any]  # slack, size of the case, description
 
@@ -83,3 +83,33 @@ def brief(finding: Finding) -> str:
     if not isinstance(example, dict):
         return show(example)
     return ", ".join(f"{name} {show(value)}" for name, value in example.items())
+
+
+def merge(*findings: Finding) -> Finding:
+    """Return the finding of several families together.
+
+    Args:
+        findings: At least one finding.
+
+    Returns:
+        It holds if all hold; the worst slack, the sum of the trials, the first counterexample.
+
+    Raises:
+        ValueError: If there is no finding.
+
+    Example:
+        >>> both = merge(Finding(True, 0.5, 2, family="a"), Finding(False, -1.0, 3, "x", "b"))
+        >>> both.holds, both.worst_slack, both.trials, both.counterexample, both.family
+        (False, -1.0, 5, 'x', 'a; b')
+    """
+    if not findings:
+        raise ValueError("findings must not be empty")
+    slacks = [f.worst_slack for f in findings if f.worst_slack is not None]
+    examples = [f.counterexample for f in findings if f.counterexample is not None]
+    return Finding(
+        holds=all(f.holds for f in findings),
+        worst_slack=min(slacks) if slacks else None,
+        trials=sum(f.trials for f in findings),
+        counterexample=examples[0] if examples else None,
+        family="; ".join(f.family for f in findings),
+    )

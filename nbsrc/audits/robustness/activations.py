@@ -110,14 +110,14 @@ class EveryActivation:
         """As of the set."""
         return self.data.description | {"activation": "the worst of nine"}
 
-    def best_robust_accuracy(self) -> float:
-        """Return the least proven robust accuracy over the activations.
+    def shortfall(self) -> float:
+        """Return one minus the least proven robust accuracy over the activations.
 
         Returns:
-            The least of nine.
+            What the worst of nine lacks.
         """
         table = activation_table(self.data, tolerance=self.tolerance)
-        return min(row.robust_accuracy for row in table)
+        return 1 - min(row.robust_accuracy for row in table)
 
 
 def unscaled_softplus(data: LabelledSet) -> ActivationRow:

@@ -70,7 +70,7 @@ def random_line_cases(count: int, seed: int) -> Iterator[LineCase]:
 
     for _ in range(count - 1):
         classes, knots = draw(2, 5), draw(1, 4)
-        values = tuple(Fraction(draw(0, 2 * classes + 2), 2) for _ in range(knots))
+        values = tuple(Fraction(draw(0, 4 * classes + 4), 4) for _ in range(knots))
         g = PiecewiseLinear(tuple(Fraction(k) for k in range(knots)), values)
         x, eps = Fraction(draw(-2, 8), 2), Fraction(draw(0, 3), 4)
         yield LineCase(g, x, draw(1, classes), classes, eps)

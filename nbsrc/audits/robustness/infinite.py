@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from scipy.optimize import linprog
 from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
@@ -16,6 +17,8 @@ from nbsrc.audits.robustness.existence import certified_share
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.claims import Finding
 from nbsrc.constructions import robust_classifier
+from nbsrc.linear_region import enumerate_regions
+from nbsrc.lipschitz import lipschitz_constant
 
 __all__ = [
     "BoundedSet",
@@ -25,6 +28,8 @@ __all__ = [
     "bounded_sets",
     "discrete_metric_sets",
     "integer_sets",
+    "last_breakpoint",
+    "least_affine_error",
 ]
 
 
@@ -62,15 +67,15 @@ class BoundedSet:
         """The net under an attack that covers the one on the whole set."""
         return self.net.with_eps(self.net.eps + self.spacing)
 
-    def best_robust_accuracy(self) -> float:
-        """Return the certified robust accuracy of the network that is built for the net.
+    def shortfall(self) -> float:
+        """Return the share of points without certificate, for the network built for the net.
 
         Returns:
-            The certified share of the enlarged net and of the further members, the smaller one.
+            One minus the certified share of the enlarged net or of the further members.
         """
         large = self.enlarged
         network = robust_classifier(large.points, large.labels, large.eps, large.ord)
-        return min(certified_share(large, network), certified_share(self.members, network))
+        return 1 - min(certified_share(large, network), certified_share(self.members, network))
 
     def overshoot(self) -> float:
         """Return how far the members leave the unit cube after the net was scaled into it.
@@ -86,17 +91,20 @@ class BoundedSet:
 
 @dataclass(frozen=True)
 class IntegerSet:
-    """The integers, labelled 1 and 2 by parity, with probability 2^-|k| / 3, under eps = 1/4.
+    """The integers, labelled 1 and 2 by parity, each with positive probability, under eps = 1/4.
+
+    No ReLU network is robust on all of them. Beyond its last breakpoint it is affine, and an affine
+    function misses one of the labels 1, 2, 1 of three consecutive integers by 1/2 or more.
 
     Attributes:
-        reach: The network is built for the integers from -reach to reach.
+        reach: An example network is built for the integers from -reach to reach.
     """
 
     reach: int
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Ordered by the part that the network was built for."""
+        """Ordered by the part that the example network was built for."""
         return (self.reach,)
 
     @property
@@ -106,21 +114,25 @@ class IntegerSet:
             "X": "all integers",
             "labels": "1 if even, 2 if odd",
             "eps": 0.25,
-            "network built for": f"-{self.reach} to {self.reach}",
+            "why": "an affine function misses 1, 2, 1 at three consecutive integers by 1/2",
+            "least error of an affine function": least_affine_error((1, 2, 1)),
         }
 
-    def best_robust_accuracy(self) -> float:
-        """Return an upper bound of the robust accuracy of the network built for a finite part.
-
-        Every ReLU network loses integers: beyond its last breakpoint it is affine, and no affine
-        function is within 1/2 of 1, 2, 1 at three consecutive integers.
+    def shortfall(self) -> float:
+        """Return how many of the three integers beyond the last breakpoint are lost.
 
         Returns:
-            One minus the probability of the integers up to 64 at which the output is wrong.
+            The number for the example network; at least 1 for every ReLU network if the least
+            error of an affine function on the labels 1, 2, 1 is 1/2 or more, else 0.
         """
         k = torch.arange(-self.reach, self.reach + 1)
         network = robust_classifier(k[:, None], k % 2 + 1, 0.25, 2)
-        return 1 - lost_integers(network)
+        first = math.floor(last_breakpoint(network)) + 1
+        tail = torch.arange(first, first + 3)
+        with torch.no_grad():
+            output = network(tail[:, None].double())[:, 0]
+        lost = int(((output - (tail % 2 + 1)).abs() >= 0.5).sum())
+        return float(lost) if least_affine_error((1, 2, 1)) >= 0.5 - 1e-12 else 0.0
 
     def overshoot(self) -> float:
         """Return how far an integer leaves the unit interval into which a part was scaled.
@@ -131,28 +143,59 @@ class IntegerSet:
         return (2 * self.reach + 1) / (2 * self.reach) - 1
 
 
-def lost_integers(network: nn.Module, *, largest: int = 64) -> float:
-    """Return the probability of integers that a classifier on the line gets wrong, parity labels.
+def least_affine_error(values: Sequence[int]) -> float:
+    """Return the least sup-norm error of an affine function on consecutive integers.
 
     Args:
-        network: Maps ``[m, 1]`` to ``[m, 1]``.
-        largest: Integers up to this size are looked at; the rest have probability below 2^-63.
+        values: The values at 0, 1, 2, ....
 
     Returns:
-        The sum of 2^-|k| / 3 over the integers with an output 1/2 or more from the label.
+        The value of a linear programme in slope, intercept and error.
+
+    Raises:
+        RuntimeError: If the linear programme is not solved.
+
+    Example:
+        >>> least_affine_error((1, 2, 3)), least_affine_error((1, 2, 1))
+        (0.0, 0.5)
     """
-    k = torch.arange(-largest, largest + 1)
-    output = network(k[:, None].double())[:, 0]
-    wrong = (output - (k % 2 + 1)).abs() >= 0.5
-    return float((2.0 ** -k.abs().double() / 3)[wrong].sum())
+    rows, bounds = [], []
+    for k, value in enumerate(values):
+        rows += [[k, 1, -1], [-k, -1, -1]]
+        bounds += [value, -value]
+    found = linprog([0, 0, 1], rows, bounds, bounds=(None, None))
+    if not found.success:
+        raise RuntimeError(f"the linear programme was not solved: {found.message}")
+    return abs(float(found.fun))
+
+
+def last_breakpoint(network: nn.Module) -> float:
+    """Return the largest end of a region of a ReLU network on the line.
+
+    Args:
+        network: The network.
+
+    Returns:
+        The largest breakpoint; minus infinity if the network is affine.
+    """
+    starts = [
+        -float(offset)
+        for region in enumerate_regions(network)
+        for normal, offset in zip(region.normals[:, 0], region.offsets, strict=True)
+        if normal < 0
+    ]
+    return max(starts, default=-math.inf)
 
 
 @dataclass(frozen=True)
 class DiscreteMetricSet:
     """The set of 0 (label 1) and all 1/k (label 2), any two points at distance 1, eps = 1/4.
 
+    Balls are single points. No continuous classifier is robust at all points: at 0 its output is
+    below 3/2, hence also at 1/k for large k.
+
     Attributes:
-        reach: The network is built for 0 and 1/k with k up to this number.
+        reach: An example network is built for 0 and 1/k with k up to this number.
     """
 
     reach: int
@@ -172,23 +215,28 @@ class DiscreteMetricSet:
             "eps": 0.25,
         }
 
-    def best_robust_accuracy(self) -> float:
-        """Return an upper bound of the robust accuracy of the network built for a finite part.
+    def shortfall(self) -> float:
+        """Return 1 if the point 1/k that the Lipschitz constant names is lost, else 0.
 
-        Balls are single points. A continuous classifier that is right at all 1/k has an output of
-        at least 3/2 at 0.
+        With room m = 3/2 - g(0) > 0 and Lipschitz constant L, every k > L/m has g(1/k) < 3/2.
 
         Returns:
-            One minus the probability of the wrong points; 1/k has probability 2^-(k+1), 0 has 1/2.
+            1 where the example network has g(0) >= 3/2 or is wrong at the first such 1/k.
         """
         k = torch.arange(1, self.reach + 1).double()
         x = torch.cat([torch.zeros(1).double(), 1 / k])
         y = torch.full((len(x),), 2).index_fill(0, torch.tensor([0]), 1)
         network = robust_classifier(x[:, None], y, 0.0, 2)
-        tail = torch.arange(1, self.reach + 64).double()
-        outputs = network((1 / tail)[:, None])[:, 0]
-        wrong = (outputs - 2).abs() >= 0.5
-        return 1 - float((2.0 ** -(tail + 1))[wrong].sum())
+        room = 1.5 - _value(network, 0.0)
+        if room <= 0:
+            return 1.0
+        named = math.floor(lipschitz_constant(network, 2).upper / room) + 1
+        return 1.0 if _value(network, 1 / named) < 1.5 else 0.0
+
+
+def _value(network: nn.Module, x: float) -> float:
+    with torch.no_grad():
+        return float(network(torch.tensor([[x]], dtype=torch.float64))[0, 0])
 
 
 def integer_sets() -> list[IntegerSet]:

@@ -37,7 +37,7 @@ class Ball(NamedTuple):
 
 
 def random_balls(count: int, seed: int) -> Iterator[Ball]:
-    """Yield a constant classifier first, then random ones with balls of several sizes.
+    """Yield g(x) = 5/4 + relu(x) first, then random classifiers with balls of several sizes.
 
     Args:
         count: Number of networks; each gets nine balls.
@@ -46,9 +46,9 @@ def random_balls(count: int, seed: int) -> Iterator[Ball]:
     Yields:
         The balls; labels are the nearest integer to the output at the centre, or one more.
     """
-    zero, one = torch.tensor([[0]]), torch.tensor([1])
-    constant = nn.Sequential(integer_layer(zero, zero[0]), nn.ReLU(), integer_layer(zero, one))
-    yield Ball(constant, torch.zeros(1).double(), 2, 0.5)
+    one, zero = torch.tensor([[1.0]]), torch.tensor([0.0])
+    layers = integer_layer(one, zero), nn.ReLU(), integer_layer(one, torch.tensor([1.25]))
+    yield Ball(nn.Sequential(*layers), torch.zeros(1).double(), 1, 0.375)
     generator = torch.Generator().manual_seed(seed)
     for network in small_networks(count, seed, outputs=1):
         for eps, extra in product((0.03125, 0.125, 0.5), (0, 0, 1)):
@@ -87,10 +87,10 @@ def range_on_box(network: nn.Sequential, centre: Tensor, eps: float) -> tuple[fl
 
 
 def audit_local_slope(balls: Iterable[Ball], *, centre: bool, slope_factor: float = 1.0) -> Finding:
-    """Test that a small local Lipschitz constant makes a point robust.
+    """Test that a small local Lipschitz constant makes a correctly classified point robust.
 
     Args:
-        balls: Classifiers and balls.
+        balls: Classifiers and balls; those with a wrong output at the centre are passed over.
         centre: Whether the output at the centre counts: ``L eps < 0.5 - |g(x) - y|``, or only
             ``L eps < 0.5``.
         slope_factor: A factor for the local constant (a control; 1 tests the statement).
@@ -105,6 +105,8 @@ def audit_local_slope(balls: Iterable[Ball], *, centre: bool, slope_factor: floa
             box = (ball.centre - ball.eps, ball.centre + ball.eps)
             slope = slope_factor * lipschitz_constant(ball.network, math.inf, box).value
             output = float(ball.network(ball.centre[None])[0, 0])
+            if abs(output - ball.label) >= 0.5:
+                continue
             room = 0.5 - (abs(output - ball.label) if centre else 0.0)
             if slope * ball.eps >= room:
                 continue

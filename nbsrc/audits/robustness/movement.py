@@ -1,23 +1,27 @@
-"""What decides robustness: how far the output moves over a ball, not how fast."""
+"""How far the output moves over a ball, how fast, and what that says on robustness."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import product
 
 import torch
 from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
+from nbsrc.audits.robustness.definition import robust_as_printed
 from nbsrc.audits.robustness.existence import certified_share
+from nbsrc.audits.robustness.line import LineCase
 from nbsrc.audits.robustness.sets import LabelledSet
-from nbsrc.audits.robustness.slopes import PLACES, measured_slope, steep_network
+from nbsrc.audits.robustness.slopes import PLACES, measured_slope, steep_network, well_placed
 from nbsrc.claims import Finding
 from nbsrc.constructions import certify_robust, gentle_classifier, robust_classifier
 from nbsrc.lipschitz import lipschitz_constant
 
 __all__ = [
-    "audit_movement_decides",
+    "audit_movement_bounds",
+    "audit_signed_movement",
     "audit_small_local_constant_needed",
     "gentlest",
 ]
@@ -31,7 +35,7 @@ def audit_small_local_constant_needed(
     Small is what suffices: a local constant L with ``L eps < 0.5``.
 
     Args:
-        sets: Separable sets; those with eps = 0 have no ball and are left out.
+        sets: Separable sets; those with eps = 0 have no inside and are left out.
         slopes: Slopes of the zigzags inside the balls.
 
     Returns:
@@ -44,13 +48,14 @@ def audit_small_local_constant_needed(
             network = steep_network(data, xi, "inside")
             slope = measured_slope(network, data, xi, "inside")
             share = certified_share(data, network)
+            steep = share == 1 and well_placed(data, xi, "inside", network)
             shown = data.description | {"slope inside every ball": slope, "certified": share}
-            yield 0.5 - (data.eps * slope if share == 1 else 0.0), data.size, shown
+            yield 0.5 - (data.eps * slope if steep else 0.0), data.size, shown
 
     return collect(judged(), tolerance=0, family="robust networks that are steep inside the balls")
 
 
-def audit_movement_decides(
+def audit_movement_bounds(
     sets: Iterable[LabelledSet], slopes: Sequence[float], *, centre: bool = True
 ) -> Finding:
     """Test that little movement is sufficient, and that robustness bounds the movement by 1.
@@ -102,6 +107,44 @@ def _movement_case(
         "distance at the centre": float(distance[worst]),
     }
     return float(slack[worst].clamp_max(1.0)), data.size, shown
+
+
+def audit_signed_movement(cases: Iterable[LineCase], *, signed: bool = True) -> Finding:
+    """Test what decides robustness: rise and fall of the output against its room on each side.
+
+    A point is robust exactly if the output rises by less than 0.5 + y - g(x) and falls by less
+    than 0.5 - y + g(x) on the ball.
+
+    Args:
+        cases: Classifiers on the line with a labelled interval, in exact fractions.
+        signed: Whether rise and fall are looked at apart. If not, the larger of both is compared
+            with ``0.5 - |g(x) - y|``, the distance from the nearer threshold (a control).
+
+    Returns:
+        The finding; the slack is -1 where the criterion and Definition 2 disagree.
+    """
+    half = Fraction(1, 2)
+
+    def judged() -> Iterator[Case]:
+        for case in cases:
+            low, high = case.g.range_on(case.x - case.eps, case.x + case.eps)
+            output = case.g(case.x)
+            rise, fall = high - output, output - low
+            if signed:
+                criterion = rise < half + case.label - output and fall < half - case.label + output
+            else:
+                criterion = max(rise, fall) < half - abs(output - case.label)
+            agree = criterion == robust_as_printed(case)
+            shown = {
+                "output at the centre": str(output),
+                "label": case.label,
+                "rise": str(rise),
+                "fall": str(fall),
+                "robust": robust_as_printed(case),
+            }
+            yield 0.0 if agree else -1.0, (len(case.g.knots), case.classes), shown
+
+    return collect(judged(), tolerance=0, family="piecewise linear classifiers on the line")
 
 
 def gentlest(shrink: float) -> tuple[float, float]:

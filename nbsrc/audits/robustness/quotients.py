@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from itertools import combinations, pairwise, permutations, product
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = [
     "connected_graphs",
     "input_size",
     "integer_layer",
+    "segment_quotient",
     "small_networks",
     "two_point_quotient",
 ]
@@ -95,13 +97,19 @@ def audit_all_pairs(*, include_equal: bool) -> Finding:
     Returns:
         The finding; the slack is -1 where the quotient is 0/0.
     """
-    pairs = product(range(2), repeat=2)
-    cases = (
-        (-1.0 if a == b else 0.0, (a + b,), {"f": "x", "x1": a, "x2": b, "quotient": "0/0"})
-        for a, b in pairs
-        if include_equal or a != b
-    )
-    return collect(cases, tolerance=0, family="pairs of points on the line")
+
+    def judged() -> Iterator[Case]:
+        for a, b in product(range(2), repeat=2):
+            if a == b and not include_equal:
+                continue
+            try:
+                quotient = str(Fraction(abs(a - b), abs(a - b)))
+            except ZeroDivisionError:
+                quotient = "undefined"
+            shown = {"f": "x", "x1": a, "x2": b, "quotient": quotient}
+            yield -1.0 if quotient == "undefined" else 0.0, (a + b,), shown
+
+    return collect(judged(), tolerance=0, family="pairs of points on the line")
 
 
 def audit_regions_give_the_supremum(
@@ -177,6 +185,20 @@ def two_point_quotient() -> TwoPoints:
     first = integer_layer(torch.tensor([[1], [-1]]), torch.tensor([-1, 1]))
     f = nn.Sequential(first, nn.ReLU(), integer_layer(torch.tensor([[1, 1]]), torch.tensor([0])))
     ends = torch.tensor([[0.0], [2.0]]).double()
+    quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
+    return TwoPoints(quotient, lipschitz_constant(f, 2).value)
+
+
+def segment_quotient() -> TwoPoints:
+    """Return both numbers for f(x, y) = 100 y on the segment from (0, 0) to (1, 0).
+
+    The segment is convex and compact, but has no interior.
+
+    Returns:
+        Quotient and largest slope.
+    """
+    f = nn.Sequential(integer_layer(torch.tensor([[0, 100]]), torch.tensor([0])))
+    ends = torch.tensor([[0.0, 0.0], [1.0, 0.0]]).double()
     quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
     return TwoPoints(quotient, lipschitz_constant(f, 2).value)
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import sympy
-import torch
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.robustness.sets import LabelledSet
+from nbsrc.audits.robustness.sets import LabelledSet, shared_point
 from nbsrc.claims import Finding
 from nbsrc.constructions import certify_robust, robust_classifier
 
@@ -19,32 +18,9 @@ __all__ = [
     "audit_assumption_decides",
     "audit_disjoint_balls",
     "sequences",
-    "shared_point",
 ]
 
 K = sympy.Symbol("k", integer=True, positive=True)
-
-
-def shared_point(data: LabelledSet) -> float:
-    """Return how far the midpoint of the closest pair lies outside the two balls it should be in.
-
-    If the closest pair of different classes is at most 2 eps apart, their midpoint is in both
-    closed balls; a value within 1/2 of both labels does not exist, since labels differ by 1 or
-    more. No classifier at all is then robust at both points.
-
-    Args:
-        data: The set.
-
-    Returns:
-        ``max(d(m, x), d(m, x')) - eps`` for the midpoint m: at most 0 if m is in both balls.
-    """
-    exact = "donot_use_mm_for_euclid_dist"  # differences, not products: no cancellation
-    distances = torch.cdist(data.points, data.points, p=data.ord, compute_mode=exact)
-    distances[data.labels[:, None] == data.labels[None, :]] = torch.inf
-    i, j = divmod(int(distances.argmin()), len(data.points))
-    middle = (data.points[i] + data.points[j]) / 2
-    ends = torch.stack([data.points[i], data.points[j]])
-    return float(torch.cdist(middle[None], ends, p=data.ord).max()) - data.eps
 
 
 def audit_assumption_decides(

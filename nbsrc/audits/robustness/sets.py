@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nbsrc.separation import separation
 
-__all__ = ["NORMS", "LabelledSet", "random_sets", "touching_pair"]
+__all__ = ["NORMS", "LabelledSet", "random_sets", "shared_point", "touching_pair", "two_points"]
 
 NORMS = (1.0, 2.0, math.inf)
 
@@ -69,6 +69,38 @@ class LabelledSet:
             A new set.
         """
         return replace(self, eps=eps)
+
+
+def shared_point(data: LabelledSet) -> float:
+    """Return how far the midpoint of the closest pair lies outside the two balls it should be in.
+
+    If the closest pair of different classes is at most 2 eps apart, their midpoint is in both
+    closed balls; a value within 1/2 of both labels does not exist, since labels differ by 1 or
+    more. No classifier at all is then robust at both points.
+
+    Args:
+        data: The set.
+
+    Returns:
+        ``max(d(m, x), d(m, x')) - eps`` for the midpoint m: at most 0 if m is in both balls.
+    """
+    exact = "donot_use_mm_for_euclid_dist"  # differences, not products: no cancellation
+    distances = torch.cdist(data.points, data.points, p=data.ord, compute_mode=exact)
+    distances[data.labels[:, None] == data.labels[None, :]] = torch.inf
+    i, j = divmod(int(distances.argmin()), len(data.points))
+    middle = (data.points[i] + data.points[j]) / 2
+    ends = torch.stack([data.points[i], data.points[j]])
+    return float(torch.cdist(middle[None], ends, p=data.ord).max()) - data.eps
+
+
+def two_points() -> LabelledSet:
+    """Return the smallest set with room: 0 and 4 on the line, labels 1 and 2, eps = 1.
+
+    Returns:
+        The set.
+    """
+    points = torch.tensor([[0.0], [4.0]], dtype=torch.float64)
+    return LabelledSet(points, torch.tensor([1, 2]), 1.0, 2.0)
 
 
 def touching_pair(dimension: int = 1, *, ord: float = 2.0) -> LabelledSet:

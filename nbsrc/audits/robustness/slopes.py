@@ -15,6 +15,7 @@ from nbsrc.audits.robustness.existence import Instance, certified_share
 from nbsrc.audits.robustness.sets import LabelledSet
 from nbsrc.claims import Finding
 from nbsrc.constructions import (
+    certify_robust,
     lipschitz_infimum,
     robust_classifier,
     robust_classifier_with_lipschitz,
@@ -30,6 +31,7 @@ __all__ = [
     "coding_bounds",
     "measured_slope",
     "steep_network",
+    "well_placed",
 ]
 
 PLACES = ("outside", "shell", "inside")
@@ -98,21 +100,51 @@ def audit_placements(
         height: Height of the teeth inside the balls instead of 3/8 (a control).
 
     Returns:
-        The finding; the slack is the smaller of the relative excess of the slope and the certified
-        robust accuracy minus 1.
+        The finding; the slack is the least of the relative excess of the slope, the certified
+        robust accuracy minus 1, and -1 if the steep part is not where it should be.
     """
 
     def judged() -> Iterator[Case]:
         for data, xi, where in product(sets, slopes, PLACES):
+            if where == "inside" and data.eps == 0:
+                continue  # a ball of radius 0 has no inside
             network = steep_network(data, xi, where)
             if height is not None and where == "inside":
                 _stretch(network, height / 0.375, data)
             excess = measured_slope(network, data, xi, where) / xi - 1
             share = certified_share(data, network)
+            placed = 0.0 if well_placed(data, xi, where, network) else -1.0
             shown = data.description | {"where": where, "slope": xi, "certified": share}
-            yield min(excess, share - 1), data.size, shown
+            yield min(excess, share - 1, placed), data.size, shown | {"in place": placed == 0}
 
     return collect(judged(), tolerance=tolerance, family="separable finite sets, three placements")
+
+
+def well_placed(data: LabelledSet, xi: float, where: str, network: nn.Module) -> bool:
+    """Return whether the steep pairs lie where they should.
+
+    Args:
+        data: The set.
+        xi: Slope wanted.
+        where: One of :data:`PLACES`.
+        network: The network.
+
+    Returns:
+        For "inside": one pair per ball, both ends in the closed ball. Otherwise: both ends outside
+        all balls, the output on the balls within 1e-8 of the labels, and for "outside" a first
+        coordinate beyond all balls.
+    """
+    pairs = steep_pairs(data.points, data.labels, data.eps, data.ord, xi, where)
+    ends = torch.stack([pairs.starts, pairs.ends])
+    steps = ends[:, :, None, :] - data.points
+    distance = torch.linalg.vector_norm(steps, ord=data.ord, dim=-1)
+    if where == "inside":
+        own = distance.diagonal(dim1=1, dim2=2)
+        return bool((own <= data.eps).all()) and len(pairs.starts) == len(data.points)
+    found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
+    flat = float(found.deviation.max()) <= 1e-8
+    beyond = where == "shell" or bool((ends[..., 0] > data.points[:, 0].max() + data.eps).all())
+    return bool((distance > data.eps).all()) and flat and beyond
 
 
 def _stretch(network: nn.Sequential, factor: float, data: LabelledSet) -> None:
@@ -146,9 +178,7 @@ def audit_proposition2(
     def judged() -> Iterator[Case]:
         for data, xi in product(instances, slopes):
             if not isinstance(data, LabelledSet):
-                accuracy = data.best_robust_accuracy()
-                shown = data.description | {"robust accuracy": accuracy}
-                yield accuracy - 1, data.size, shown
+                yield -data.shortfall(), data.size, data.description
                 continue
             if data.separation <= 2 * data.eps:
                 yield certified_share(data) - 1, data.size, data.description

@@ -19,6 +19,7 @@ from nbsrc.constructions import (
     proves_zero,
     zero_lipschitz_network,
 )
+from nbsrc.lipschitz import lipschitz_constant
 from nbsrc.models import digits_cnn, initialise
 
 __all__ = [
@@ -114,10 +115,17 @@ def audit_single_layer(scales: Sequence[float]) -> Finding:
         scales: Norms.
 
     Returns:
-        The finding; the slack is minus the Lipschitz constant.
+        The finding; the slack is minus the exact Lipschitz constant of the layer scale * x.
     """
-    cases = ((-scale, (k,), {"layers": 1, "norm": scale}) for k, scale in enumerate(scales))
-    return collect(cases, tolerance=0, family="one linear layer")
+
+    def judged() -> Iterator[Case]:
+        for number, scale in enumerate(scales):
+            layer = nn.Linear(1, 1, bias=False, dtype=torch.float64).requires_grad_(False)
+            layer.weight.fill_(scale)
+            constant = lipschitz_constant(nn.Sequential(layer), 2).value
+            yield -constant, (number,), {"layers": 1, "norm": scale, "constant": constant}
+
+    return collect(judged(), tolerance=0, family="one linear layer")
 
 
 def audit_printed_proof(
