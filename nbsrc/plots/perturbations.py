@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from nbsrc.audits.connections.confidence import WEIGHTS, slope_of
 from nbsrc.audits.connections.inequality_map import INEQUALITIES
+from nbsrc.audits.connections.ten_digits import Distances
 from nbsrc.audits.connections.tied import slopes
 from nbsrc.figures import COLORS
 from nbsrc.plots.taps import Rows
@@ -22,6 +23,7 @@ __all__ = [
     "draw_bound_ratios",
     "draw_confidence",
     "draw_curvature_times",
+    "draw_distances",
     "draw_drift",
     "draw_inequality_map",
     "draw_phases",
@@ -191,6 +193,36 @@ def draw_drift(paths: Mapping[str, Sequence[float]], floor: float = 1e-17) -> tu
     axis.set_ylabel(f"largest difference of a weight\n({floor:.0e}: none at all)")
     figure.legend(loc="outside lower center", ncols=1, fontsize=9)
     return figure, rows
+
+
+def draw_distances(points: Sequence[Distances]) -> tuple[Figure, Rows]:
+    """Draw the Taylor distance and two bounds of it over the exact distance.
+
+    Args:
+        points: Images of a trained network.
+
+    Returns:
+        The figure, and a row per image.
+    """
+    figure, axis = plt.subplots(figsize=(7.4, 5))
+    exact = [x.exact for x in points]
+    marks = {"taylor": ("o", "blue"), "sharpened": ("^", "orange"), "eq17": ("s", "red")}
+    words = {"taylor": r"Taylor $\Vert r^*\Vert$", "sharpened": "sharpened bound", "eq17": "(17)"}
+    for name, (marker, color) in marks.items():
+        values = [getattr(x, name) for x in points]
+        axis.plot(exact, values, marker, ls="none", ms=4, color=COLORS[color], label=words[name])
+    ends = [min(exact), max(exact)]
+    axis.plot(ends, ends, color="black", label="equal: a guarantee lies below")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("exact distance of the affine piece (pixels from 0 to 1)")
+    axis.set_ylabel("estimate (the same unit)")
+    axis.legend()
+    return figure, [
+        {**x.description, "exact": x.exact, "is the network's": x.certified, "taylor": x.taylor,
+         "sharpened": x.sharpened, "eq17": x.eq17}
+        for x in points
+    ]  # fmt: skip
 
 
 def draw_curvature_times(times: Sequence[Mapping[str, Any]]) -> tuple[Figure, Rows]:

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from nbsrc.audits.connections.inequality_map import INEQUALITIES, inequality_map
+from nbsrc.audits.connections.ten_digits import Distances
 from nbsrc.plots import perturbations as plots
 
 
@@ -65,3 +66,12 @@ def test_times() -> None:
     figure, rows = plots.draw_curvature_times(times)
     assert rows == times
     assert figure.axes[0].get_yticklabels()[0].get_text() == "exact, n = 784"
+
+
+def test_distances() -> None:
+    points = [Distances(7, 0.5, True, 2.0, 0.25, 1.0, 0.9)]
+    figure, rows = plots.draw_distances(points)
+    assert rows[0]["image"] == 7
+    assert rows[0]["taylor"] == 2.0
+    labels = [line.get_label() for line in figure.axes[0].get_lines()]
+    assert len(labels) == 4
