@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nbsrc.audits.robustness.existence import points_of_balls
-from nbsrc.audits.robustness.sets import LabelledSet
+from nbsrc.audits.robustness.sets import LabelledSet, points_of_balls
 from nbsrc.constructions import certify_robust, robust_classifier
 from nbsrc.constructions.activations import Replacement, replace_relu
 from nbsrc.constructions.activations_square import square_classifier

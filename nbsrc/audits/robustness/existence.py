@@ -8,22 +8,19 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.robustness.sets import LabelledSet, shared_point, two_points
+from nbsrc.audits.robustness.sets import LabelledSet, shared_point
 from nbsrc.claims import Finding
 from nbsrc.constructions import certify_robust, robust_classifier
 
 __all__ = [
     "Instance",
-    "audit_any_probabilities",
     "audit_classes",
     "audit_constructed",
-    "audit_proof_steps",
     "audit_theorem2",
     "audit_vector_outputs",
-    "audit_without_the_support",
     "certified_share",
     "large_random_set",
 ]
@@ -154,97 +151,6 @@ def audit_vector_outputs(sets: Iterable[LabelledSet], *, swap_classes: bool = Fa
     return collect(judged(), tolerance=0, family="separable finite sets, vector outputs")
 
 
-def audit_without_the_support(sets: Iterable[LabelledSet], seed: int) -> Finding:
-    """Test whether a network can be built without knowing the distribution.
-
-    A network is built for all points but one; the left-out point has positive probability.
-
-    Args:
-        sets: Separable sets.
-        seed: Seed of the choice.
-
-    Returns:
-        The finding; the slack is the refuted share of the full set, negated.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def judged() -> Iterator[Case]:
-        for data in [two_points(), *sets]:
-            out = int(torch.randint(len(data.points), (), generator=generator))
-            keep = torch.arange(len(data.points)) != out
-            if data.labels[keep].unique().numel() == 0:
-                continue
-            network = robust_classifier(data.points[keep], data.labels[keep], data.eps, data.ord)
-            found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
-            refuted = 1 - found.robust_accuracy.upper
-            shown = data.description | {"left out": out, "refuted share": refuted}
-            yield -refuted, data.size, shown
-
-    return collect(judged(), tolerance=0, family="separable finite sets, one point unseen")
-
-
-def audit_any_probabilities(
-    sets: Iterable[LabelledSet],
-    seed: int,
-    *,
-    tolerance: float,
-    dtype: torch.dtype = torch.float64,
-) -> Finding:
-    """Test that support and labels are enough, and that float arithmetic does no harm.
-
-    The network is run on centres and random points of every ball, in the given precision; the
-    robust share is taken under random probabilities.
-
-    Args:
-        sets: Separable sets.
-        seed: Seed of points and probabilities.
-        tolerance: Largest distance of an output from its label.
-        dtype: Precision in which the network runs.
-
-    Returns:
-        The finding; the slack is minus the largest distance from the label where the probability
-        is positive, or the certified accuracy minus 1 if that is less.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def judged() -> Iterator[Case]:
-        for data in sets:
-            network = robust_classifier(data.points, data.labels, data.eps, data.ord)
-            found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
-            weights = torch.rand(len(data.points), generator=generator, dtype=torch.float64)
-            weights /= weights.sum()
-            lost = float(weights[~found.certified].sum())
-            x = points_of_balls(data, 8, generator)
-            run = network.to(dtype)(x.to(dtype)).detach()[..., 0].double()
-            error = float((run - data.labels).abs().nan_to_num(math.inf).max())  # inf - inf: lost
-            shown = data.description | {"output error": error, "precision": str(dtype)}
-            yield min(-error, -lost), data.size, shown
-
-    return collect(judged(), tolerance=tolerance, family="separable sets, random probabilities")
-
-
-def points_of_balls(data: LabelledSet, count: int, generator: torch.Generator) -> Tensor:
-    """Draw points of the closed balls, the centres among them.
-
-    Args:
-        data: The set.
-        count: Points per ball.
-        generator: Source of randomness.
-
-    Returns:
-        ``[count, m, n]``; half of the drawn points lie on the boundary.
-    """
-    m, n = data.points.shape
-    step = torch.randn(count, m, n, generator=generator, dtype=torch.float64)
-    length = torch.linalg.vector_norm(step, ord=data.ord, dim=-1, keepdim=True)
-    radius = torch.rand(count, m, 1, generator=generator, dtype=torch.float64)
-    radius[: count // 2] = 1
-    radius[-1] = 0
-    # A hair less than eps: the point itself must lie in the ball after rounding.
-    shift: Tensor = (1 - 1e-12) * data.eps * radius * step / length.clamp_min(1e-300)
-    return data.points + shift
-
-
 def audit_classes(
     counts: Sequence[int], seed: int, *, tolerance: float, attack_factor: float = 1.0
 ) -> Finding:
@@ -267,46 +173,6 @@ def audit_classes(
     return audit_constructed(sets, tolerance=tolerance, attack_factor=attack_factor)
 
 
-def audit_proof_steps(
-    sets: Iterable[LabelledSet], *, zeta: float = 0.1, tolerance: float
-) -> Finding:
-    """Test the steps of the proof after the first on finite sets and norm balls.
-
-    The covers of two classes are at distance separation - 2 eps > 0, so that their closures are
-    disjoint and the label function is continuous; and functions that differ from the labels by
-    zeta on every ball have robust accuracy 1.
-
-    Args:
-        sets: Separable sets.
-        zeta: Tolerance of the approximation.
-        tolerance: Rounding allowed for the distance.
-
-    Returns:
-        The finding; the slack is the smaller of minus the error of the distance and the certified
-        robust accuracy minus 1.
-    """
-
-    def judged() -> Iterator[Case]:
-        for data in sets:
-            x, z = _closest(data)
-            step = (z - x) * data.eps / data.separation
-            between = torch.linalg.vector_norm((z - step) - (x + step), ord=data.ord)
-            error = abs(float(between) - (data.separation - 2 * data.eps))
-            share = min(certified_share(data, _shifted(data, shift)) for shift in (zeta, -zeta))
-            yield min(-error, share - 1), data.size, data.description | {"zeta": zeta}
-
-    return collect(judged(), tolerance=tolerance, family="separable finite sets")
-
-
-def _shifted(data: LabelledSet, shift: float) -> nn.Sequential:
-    """Return the robust classifier with a constant error."""
-    network = robust_classifier(data.points, data.labels, data.eps, data.ord)
-    last = network[-1]
-    assert isinstance(last, nn.Linear)
-    last.bias = nn.Parameter(last.bias.detach() + shift, requires_grad=False)
-    return network
-
-
 def large_random_set(
     count: int, *, dimension: int, classes: int, seed: int, ord: float = 2.0
 ) -> LabelledSet:
@@ -326,12 +192,3 @@ def large_random_set(
     x = torch.rand(count, dimension, generator=generator, dtype=torch.float64)
     data = LabelledSet(x, torch.arange(count) % classes + 1, 0.0, ord)
     return data.with_eps(0.45 * data.separation)
-
-
-def _closest(data: LabelledSet) -> tuple[Tensor, Tensor]:
-    distances = torch.linalg.vector_norm(
-        data.points[:, None] - data.points[None, :], ord=data.ord, dim=-1
-    )
-    distances[data.labels[:, None] == data.labels[None, :]] = torch.inf
-    i, j = divmod(int(distances.argmin()), len(data.points))
-    return data.points[i], data.points[j]

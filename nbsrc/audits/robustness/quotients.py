@@ -1,29 +1,25 @@
-"""Definition 1: quotients, regions and maximum cuts."""
+"""Definition 1: quotients, and regions that give their supremum."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import combinations, pairwise, permutations, product
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.bracket import Bracket
 from nbsrc.claims import Finding
 from nbsrc.linear_region import Region, enumerate_regions
 from nbsrc.lipschitz import lipschitz_constant, lipschitz_lower_bound
-from nbsrc.maxcut import max_cut, maxcut_network
 
 __all__ = [
     "TwoPoints",
     "audit_all_pairs",
-    "audit_maximum_cut",
     "audit_regions_give_the_supremum",
-    "connected_graphs",
     "input_size",
     "integer_layer",
     "segment_quotient",
@@ -32,7 +28,6 @@ __all__ = [
 ]
 
 _ORDERS = (1.0, 2.0, math.inf)
-Graph = tuple[tuple[int, int], ...]
 
 
 def small_networks(count: int, seed: int, *, outputs: int | None = None) -> Iterator[nn.Sequential]:
@@ -201,63 +196,3 @@ def segment_quotient() -> TwoPoints:
     ends = torch.tensor([[0.0, 0.0], [1.0, 0.0]]).double()
     quotient = lipschitz_lower_bound(f, ends[:1], ends[1:], 2)
     return TwoPoints(quotient, lipschitz_constant(f, 2).value)
-
-
-def connected_graphs(nodes: int) -> Iterator[Graph]:
-    """Yield the connected graphs on 2 to ``nodes`` nodes, one per isomorphism class.
-
-    Args:
-        nodes: Largest number of nodes, at most 6 in reasonable time.
-
-    Yields:
-        Edge lists.
-    """
-    for count in range(2, nodes + 1):
-        seen: set[Graph] = set()
-        pairs = list(combinations(range(count), 2))
-        for size in range(count - 1, len(pairs) + 1):
-            for edges in combinations(pairs, size):
-                if edges in seen or not _connected(edges, count):
-                    continue
-                seen.update(_renamed(edges, names) for names in permutations(range(count)))
-                yield edges
-
-
-def _renamed(edges: Graph, names: tuple[int, ...]) -> Graph:
-    moved = [(names[a], names[b]) for a, b in edges]
-    return tuple(sorted((min(edge), max(edge)) for edge in moved))
-
-
-def _connected(edges: Graph, count: int) -> bool:
-    reached = {0}
-    for _ in range(count):
-        reached |= {x for edge in edges if reached & set(edge) for x in edge}
-    return len(reached) == count
-
-
-def audit_maximum_cut(
-    graphs: Iterable[Graph],
-    *,
-    tolerance: float,
-    value: Callable[[nn.Sequential, float], Bracket] = lipschitz_constant,
-) -> Finding:
-    """Test that the Lipschitz constant of a graph's network is its maximum cut.
-
-    Args:
-        graphs: Connected graphs.
-        tolerance: Rounding.
-        value: What computes the constant of a network in a norm.
-
-    Returns:
-        The finding over the norms l2 (squared) and linf; the slack is minus the difference.
-    """
-
-    def judged() -> Iterator[Case]:
-        for edges in graphs:
-            network, cut = maxcut_network(edges), max_cut(edges)
-            for order in (2.0, math.inf):
-                found = value(network, order).value ** (2 if order == 2 else 1)
-                shown = {"edges": str(edges), "norm": str(order), "cut": cut, "value": found}
-                yield -abs(found - cut), (len(edges), int(order == 2)), shown
-
-    return collect(judged(), tolerance=tolerance, family="connected graphs, two norms")

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from nbsrc.separation import separation
 
-__all__ = ["NORMS", "LabelledSet", "random_sets", "shared_point", "touching_pair", "two_points"]
+__all__ = [
+    "NORMS",
+    "LabelledSet",
+    "points_of_balls",
+    "random_sets",
+    "shared_point",
+    "touching_pair",
+    "two_points",
+]
 
 NORMS = (1.0, 2.0, math.inf)
 
@@ -91,6 +99,28 @@ def shared_point(data: LabelledSet) -> float:
     middle = (data.points[i] + data.points[j]) / 2
     ends = torch.stack([data.points[i], data.points[j]])
     return float(torch.cdist(middle[None], ends, p=data.ord).max()) - data.eps
+
+
+def points_of_balls(data: LabelledSet, count: int, generator: torch.Generator) -> Tensor:
+    """Draw points of the closed balls, the centres among them.
+
+    Args:
+        data: The set.
+        count: Points per ball.
+        generator: Source of randomness.
+
+    Returns:
+        ``[count, m, n]``; half of the drawn points lie on the boundary.
+    """
+    m, n = data.points.shape
+    step = torch.randn(count, m, n, generator=generator, dtype=torch.float64)
+    length = torch.linalg.vector_norm(step, ord=data.ord, dim=-1, keepdim=True)
+    radius = torch.rand(count, m, 1, generator=generator, dtype=torch.float64)
+    radius[: count // 2] = 1
+    radius[-1] = 0
+    # A hair less than eps: the point itself must lie in the ball after rounding.
+    shift: Tensor = (1 - 1e-12) * data.eps * radius * step / length.clamp_min(1e-300)
+    return data.points + shift
 
 
 def two_points() -> LabelledSet:
