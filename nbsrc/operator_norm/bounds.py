@@ -27,11 +27,15 @@ from nbsrc.operator_norm.duality import lp_norm, printed_maximiser
 
 __all__ = ["lower_bound", "upper_bound"]
 
+#: Most columns whose signs are a start.
+MOST_COLUMNS = 64
+
 
 def lower_bound(J: Tensor, p: float, q: float, steps: int) -> Tensor:
     r"""A vector of the unit ball with a large gain, by power iterations (12) from several starts.
 
-    The starts are the maximisers for each row of J and the leading right singular vector. With
+    The starts come from the rows of J, from its right singular vectors, and from the signs of its
+    first columns (64 at most): the maximisers for these directions. With
     sign(0) = 1 the iterates stay corners of the ball, and the gain never falls.
 
     Args:
@@ -43,8 +47,8 @@ def lower_bound(J: Tensor, p: float, q: float, steps: int) -> Tensor:
     Returns:
         The best vector, ``[n]``, its p-norm at most 1 up to rounding.
     """
-    leading = torch.linalg.svd(J, full_matrices=False).Vh[:1]
-    v = _corner(torch.cat([J, leading]), p)
+    singular = torch.linalg.svd(J, full_matrices=False).Vh
+    v = _corner(torch.cat([J, singular, (_signs(J).mT @ J)[:MOST_COLUMNS]]), p)
     for _ in range(steps):
         u = J @ v.mT
         w = _corner((J.mT @ (_signs(u) if q == 1 else u)).mT, p)
