@@ -39,7 +39,7 @@ class Penalties:
         cross_lipschitz: :math:`S=\sum_k\|v_k-\bar v\|_2^2=\frac1K\sum_{i<j}\|v_i-v_j\|_2^2`, which
             is :math:`\nu^2/2` for two classes: the scale on which it compares with
             :math:`\mu^2` in equation (13). The K-class functional of
-            :func:`nbsrc.perturbation.cross_lipschitz_squared` is 2S/K or S/K.
+            :func:`nbsrc.perturbation.bounds.cross_lipschitz_squared` is 2S/K or S/K.
         input_gradient: :math:`\|\nabla\|_2^2`.
         curvature: :math:`\|H\|_2`.
     """

@@ -14,7 +14,10 @@ INEQUALITIES = {
     "ordered": r"$\Vert H\Vert \leq \frac{1}{2}K(K-1)\,p_y(1-p_y)\,\nu^2$, all pairs",
     "unordered": r"$\Vert H\Vert \leq \frac{1}{2}K(K-1)\,p_y(1-p_y)\,\nu^2$, pairs $i<j$",
 }
-"""The inequalities of the map: a half of appendix E's chain, and (43) in both readings."""
+"""The inequalities of the map: a half of appendix E's chain, and (43) in both readings.
+
+:meta hide-value:
+"""
 
 
 def softmax_norm(p: Tensor) -> float:
