@@ -142,7 +142,8 @@ def exact_worst_loss(t: Real, nu: Real, epsilon: Real) -> Tensor:
 
     .. math:: \max_{\|r\|\le\epsilon} L(x+r) = \log(1+e^{\epsilon\nu-t})
 
-    Problem (2) of Guo et al. for two classes; compare :func:`nbsrc.perturbation.taylor.taylor_worst_loss`.
+    Problem (2) of Guo et al. for two classes; compare
+    :func:`nbsrc.perturbation.taylor.taylor_worst_loss`.
 
     Args:
         t: Margin :math:`\log\frac{p}{1-p}`, of either sign.
