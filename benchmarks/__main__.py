@@ -1,4 +1,5 @@
-"""Speed: Table 1 of Liang & Huang (2021) side by side, all layers of a ResNet-18, exact curvature.
+"""Speed: Table 1 of Liang & Huang (2021) side by side, all layers of a ResNet-18, exact curvature,
+operator norms.
 
 ``python -m benchmarks`` prints a table and writes build/bench.json. Times are medians with
 quartiles; methods that take long run fewer times, and the count is in the table.
@@ -15,6 +16,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.operator_norm import operator_norm_lines, operator_norm_rows
 from benchmarks.perturbation import curvature_lines, curvature_rows
 from nbsrc.files import project_root, write_json_atomic
 from nbsrc.layer_norms import layer_norms
@@ -23,7 +25,7 @@ from nbsrc.provenance import provenance
 from nbsrc.table1 import METHODS, TABLE1_KERNELS, table1_row
 from nbsrc.timing import time_call
 
-PARTS = ("norms", "curvature")
+PARTS = ("norms", "curvature", "operator_norms")
 TARGET_RATIO = 3.0  # our l1 and linf against one pass over the kernel, for kernels of 1 MB and more
 TARGET_RESNET = 0.05  # seconds for l1 and linf of all layers, traced forward included
 
@@ -67,7 +69,10 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(summary_lines(results)), flush=True)
     if options.only in {None, "curvature"}:
         results["curvature"] = curvature_rows(options.evaluations, options.budget)
-        print("\n".join(curvature_lines(results["curvature"])))
+        print("\n".join(curvature_lines(results["curvature"])), flush=True)
+    if options.only in {None, "operator_norms"}:
+        results["operator_norms"] = operator_norm_rows(options.evaluations, options.budget)
+        print("\n".join(operator_norm_lines(results["operator_norms"])))
     write_json_atomic(options.output, results)
     print(f"written to {options.output}")
 

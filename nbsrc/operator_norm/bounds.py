@@ -48,7 +48,7 @@ def lower_bound(J: Tensor, p: float, q: float, steps: int) -> Tensor:
         The best vector, ``[n]``, its p-norm at most 1 up to rounding.
     """
     singular = torch.linalg.svd(J, full_matrices=False).Vh
-    v = _corner(torch.cat([J, singular, (_signs(J).mT @ J)[:MOST_COLUMNS]]), p)
+    v = _corner(torch.cat([J, singular, _signs(J[:, :MOST_COLUMNS]).mT @ J]), p)
     for _ in range(steps):
         u = J @ v.mT
         w = _corner((J.mT @ (_signs(u) if q == 1 else u)).mT, p)

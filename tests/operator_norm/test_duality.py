@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.operator_norm.norm_oracles import ORDERS, corners, gaussian, integers
 
 from nbsrc.operator_norm import dual_face, dual_vector, holder_conjugate, norm_gradient
+from tests.operator_norm.norm_oracles import ORDERS, corners, gaussian, integers
 
 ALL_ORDERS = (1, 1.01, 1.5, 2, 3, 7, 50, math.inf)
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.operator_norm.norm_oracles import ORDERS, gaussian, generator, integers
 
 from nbsrc.operator_norm import (
     dual_vector,
@@ -18,6 +17,7 @@ from nbsrc.operator_norm import (
     project_sphere,
     uniform_in_ball,
 )
+from tests.operator_norm.norm_oracles import ORDERS, gaussian, generator, integers
 
 VECTOR = st.lists(st.integers(-2, 2), min_size=3, max_size=3)
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.operator_norm.norm_oracles import HARD, PAIRS, brute_force_norm, gaussian, integers
 
 from nbsrc.operator_norm import (
     bounds,
@@ -17,6 +16,7 @@ from nbsrc.operator_norm import (
     holder_conjugate,
     operator_norm,
 )
+from tests.operator_norm.norm_oracles import HARD, PAIRS, brute_force_norm, gaussian, integers
 
 SHAPES = [(1, 4), (4, 1), (2, 6), (6, 2), (3, 5), (5, 3), (4, 4)]
 

@@ -8,10 +8,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.operator_norm.norm_oracles import ORDERS, gaussian, generator, integers, numerical_projection
 from torch import Tensor
 
 from nbsrc.operator_norm import project_ball, project_sphere, projections, uniform_in_ball
+from tests.operator_norm.norm_oracles import (
+    ORDERS,
+    gaussian,
+    generator,
+    integers,
+    numerical_projection,
+)
 
 
 def feasible_points(p: float, n: int, seed: int) -> Tensor:
