@@ -132,7 +132,8 @@ def well_placed(data: LabelledSet, xi: float, where: str, network: nn.Module) ->
     Returns:
         For "inside": one pair per ball, both ends in the closed ball. Otherwise: both ends outside
         all balls, the output on the balls within 1e-8 of the labels, and for "outside" a first
-        coordinate beyond all balls.
+        coordinate beyond all balls, for "shell" one that is not, and points of two classes nearer
+        to either end than the separation.
     """
     pairs = steep_pairs(data.points, data.labels, data.eps, data.ord, xi, where)
     ends = torch.stack([pairs.starts, pairs.ends])
@@ -143,8 +144,11 @@ def well_placed(data: LabelledSet, xi: float, where: str, network: nn.Module) ->
         return bool((own <= data.eps).all()) and len(pairs.starts) == len(data.points)
     found = certify_robust(network, data.points, data.labels, data.eps, data.ord, pieces=1)
     flat = float(found.deviation.max()) <= 1e-8
-    beyond = where == "shell" or bool((ends[..., 0] > data.points[:, 0].max() + data.eps).all())
-    return bool((distance > data.eps).all()) and flat and beyond
+    there = bool((ends[..., 0] > data.points[:, 0].max() + data.eps).all())
+    if where == "shell":
+        near = [data.labels[row < data.separation].unique() for row in distance.flatten(0, 1)]
+        there = not there and all(len(classes) >= 2 for classes in near)
+    return bool((distance > data.eps).all()) and flat and there
 
 
 def _stretch(network: nn.Sequential, factor: float, data: LabelledSet) -> None:
