@@ -56,7 +56,7 @@ def taylor_perturbation_multiclass(
 
     Returns:
         Norm, minimiser, and whether it is the hard case; see
-        :class:`nbsrc.perturbation.QuadraticSolution`.
+        :class:`nbsrc.perturbation.quadratic.QuadraticSolution`.
 
     Raises:
         NotImplementedError: If ``ord`` is infinite and n too large.

@@ -82,7 +82,7 @@ def audit_descent_lowers_nu(
 
     Args:
         instances: Two-class instances with ``nu > 0`` and a whole or random V.
-        names: Penalties: fields of :class:`nbsrc.perturbation.Penalties`.
+        names: Penalties: fields of :class:`nbsrc.perturbation.penalties.Penalties`.
         largest_margin: Leave out points whose margin is larger.
 
     Returns:
