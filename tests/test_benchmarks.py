@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from benchmarks.__main__ import TARGET_RATIO, main, summary_lines
+from benchmarks.operator_norm import ACCURACY as NORM_ACCURACY
+from benchmarks.operator_norm import TARGET_ENUMERATION, operator_norm_lines
 from benchmarks.perturbation import (
     ACCURACY,
     SIZES,
@@ -26,6 +28,8 @@ def test_the_benchmark_prints_and_writes(
 ) -> None:
     monkeypatch.setattr("benchmarks.__main__.TABLE1_KERNELS", (SMALL,))
     monkeypatch.setattr("benchmarks.perturbation.SIZES", (20,))
+    monkeypatch.setattr("benchmarks.operator_norm.SIDE", 4)
+    monkeypatch.setattr("benchmarks.operator_norm.INPUTS", 30)
     output = tmp_path / "bench.json"
     threads = torch.get_num_threads()
     options = ["--evaluations", "1", "--iterations", "2", "--threads", "1"]
@@ -44,6 +48,13 @@ def test_the_benchmark_prints_and_writes(
         curvature["power_relative_error"] <= ACCURACY < curvature["power_relative_error_after_10"]
     )
     assert set(curvature["timings"]) == {"exact", "dense", "power_iteration", "batch"}
+    norms = written["operator_norms"]
+    assert [row["exact"] for row in norms["enumeration"]] == [True, True, False]
+    assert norms["power_method"]["relative_error"] <= NORM_ACCURACY
+    assert norms["power_method"]["inputs"] == 48
+    cost = norms["power_method"]["forward_passes"]
+    assert cost["forward_pass"] == 1
+    assert cost["power_method"] > cost["forward_product"] > 0
 
 
 def test_the_recorded_curvature_times_are_of_this_benchmark() -> None:
@@ -76,3 +87,21 @@ def test_a_missed_target_is_called_missed() -> None:
     assert words == ["missed)", "met)", "missed)"]
     words = [line.rsplit(": ", 1)[1] for line in summary_lines(results(TARGET_RATIO, 0.01))]
     assert words == ["met)", "met)", "met)"]
+
+
+def test_a_missed_operator_norm_target_is_called_missed() -> None:
+    def lines(seconds: float, error: float) -> list[str]:
+        row = {"orders": ["inf", "1"], "shape": [2, 3], "exact": True}
+        names = ("forward_product", "backward_product", "power_method", "jacobian_and_svd")
+        power = {
+            "inputs": 3, "steps": 2, "relative_error": error,
+            "timings": {"power_method": {"median": 1.0}},
+            "forward_passes": dict.fromkeys(names, 2.0),
+        }  # fmt: skip
+        enumeration = [{**row, "timing": {"median": seconds}}]
+        return operator_norm_lines({"enumeration": enumeration, "power_method": power})
+
+    met = lines(TARGET_ENUMERATION, NORM_ACCURACY)
+    missed = lines(1.01 * TARGET_ENUMERATION, 1.01 * NORM_ACCURACY)
+    assert ["missed" in line for line in met] == [False] * 4
+    assert ["missed" in line for line in missed] == [False, True, True, False]

@@ -28,14 +28,14 @@ from nbsrc.operator_norm.duality import lp_norm, printed_maximiser
 __all__ = ["lower_bound", "upper_bound"]
 
 #: Most columns whose signs are a start.
-MOST_COLUMNS = 64
+MOST_COLUMNS = 16
 
 
 def lower_bound(J: Tensor, p: float, q: float, steps: int) -> Tensor:
     r"""A vector of the unit ball with a large gain, by power iterations (12) from several starts.
 
     The starts come from the rows of J, from its right singular vectors, and from the signs of its
-    first columns (64 at most): the maximisers for these directions. With
+    first columns (16 at most): the maximisers for these directions. With
     sign(0) = 1 the iterates stay corners of the ball, and the gain never falls.
 
     Args:

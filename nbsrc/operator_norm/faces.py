@@ -42,7 +42,7 @@ class Face:
             return self.support.sum(-1) - 1
         if self.p == math.inf:
             return (~self.support).sum(-1)
-        return torch.zeros(self.point.shape[:-1], dtype=torch.long)
+        return torch.zeros_like(self.point[..., 0], dtype=torch.long)
 
     def project(self, v: Tensor) -> Tensor:
         r"""The nearest point of the face.

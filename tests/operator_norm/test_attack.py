@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from nbsrc.linear_region import region_radius
 from nbsrc.models import build_model
 from nbsrc.operator_norm import (
+    AttackLoss,
     CrossEntropy,
     LogitNorm,
     dual_vector,
     network_map,
+    operator_norm,
     pga,
     power_method,
     project_ball,
@@ -93,9 +95,9 @@ def test_outside_the_region_the_iterates_part() -> None:
 @pytest.mark.parametrize("number", range(3))
 def test_finite_steps_against_autograd(p: float, number: int) -> None:
     labels = torch.tensor([0, 1, 2])
-    loss = [LogitNorm(2), CrossEntropy(labels), CrossEntropy(labels, targeted=True, beta=2.0)][
-        number
-    ]
+    losses: list[AttackLoss] = [LogitNorm(2), CrossEntropy(labels)]
+    losses.append(CrossEntropy(labels, targeted=True, beta=2.0))
+    loss = losses[number]
     net, x = mlp((5, 12, 3), 7), gaussian(3, 5, seed=8)
     eps, alpha = torch.tensor([0.5, 1.0, 2.0]).double(), 0.2
     x0 = uniform_in_ball(x, eps, p, generator(9))
@@ -139,6 +141,19 @@ def test_ties_and_zeros_follow_the_projection_not_the_printed_limit(p: float) ->
     assert parted >= 10
 
 
+def test_with_a_zero_the_attack_stays_far_below_the_power_method() -> None:
+    """f(x) = Jx with J = [[1, 1], [1, 0]], and a start on the sphere."""
+    J = torch.tensor([[1.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+    x, x0 = torch.zeros(1, 2).double(), torch.tensor([[1.0, -1.0]], dtype=torch.float64)
+    power = power_method(J, math.inf, 1, x0[0], 3)
+    assert power.v.tolist() == [1.0, 1.0]
+    assert float(power.value) == float(operator_norm(J, math.inf, 1).value) == 3.0
+    for alpha in (2.0, 1e3, 1e6):
+        attack = pga(linear_net(J), x, 1.0, math.inf, LogitNorm(1), alpha, 3, x0)
+        assert attack.x.tolist() == x0.tolist()
+        assert attack.losses[-1].tolist() == [1.0]
+
+
 def test_the_start_at_x_has_no_direction() -> None:
     net, x = linear_net(torch.eye(2).double()), torch.ones(1, 2).double()
     with pytest.raises(ValueError, match="the gradient of iteration 1 must not be zero"):
@@ -150,6 +165,17 @@ def test_the_start_at_x_has_no_direction() -> None:
     assert moved.x == pytest.approx(
         x + torch.tensor([[-1.0, 1.0]]).double() / math.sqrt(8), abs=1e-14
     )
+
+
+def test_cross_entropy_of_two_classes_follows_the_difference_of_rows() -> None:
+    """One step finds the best point; the leading singular vector is orthogonal to it."""
+    J = torch.tensor([[2.0, 1.0], [2.0, -1.0]], dtype=torch.float64)
+    x, loss = torch.zeros(1, 2).double(), CrossEntropy(torch.tensor([0]))
+    leading = torch.linalg.svd(J).Vh[0]
+    for steps in (1, 5):
+        found = pga(linear_net(J), x, 1.0, 2, loss, math.inf, steps, x)
+        assert found.x[0] == pytest.approx(dual_vector(J[1] - J[0], 2), abs=1e-15)
+        assert abs(float(found.x[0] @ leading)) < 1e-15
 
 
 def test_radius_zero_stays_at_x() -> None:

@@ -80,6 +80,23 @@ def test_no_overflow(p: float, scale: float) -> None:
     assert dual_vector(z * scale, p) == pytest.approx(dual_vector(z, p), rel=1e-12)
 
 
+@pytest.mark.parametrize("p", ORDERS)
+def test_the_dual_vector_of_a_dual_vector_is_itself(p: float) -> None:
+    z = torch.cat([gaussian(20, 4, seed=6), integers(60, 4, seed=7)])
+    v = dual_vector(z[(z != 0).any(1)], p)
+    assert dual_vector(v, p) == pytest.approx(v, abs=1e-15)
+
+
+@pytest.mark.parametrize("p", [1.5, 3, 4])
+def test_for_other_orders_twice_is_the_order_1_plus_p_minus_1_squared(p: float) -> None:
+    z = gaussian(20, 4, seed=8)
+    once, twice = dual_vector(z, p), dual_vector(dual_vector(z, p), p)
+    assert float((twice - once).abs().max()) > 0.05
+    other = dual_vector(z, 1 + (p - 1) ** 2)
+    other = other / torch.linalg.vector_norm(other, p, dim=1, keepdim=True)
+    assert twice == pytest.approx(other, abs=1e-12)
+
+
 def test_float32_stays_float32() -> None:
     z = gaussian(3, seed=6, dtype=torch.float32)
     assert dual_vector(z, 1.5).dtype == torch.float32

@@ -21,6 +21,7 @@ def test_products_of_a_matrix() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "digits_cnn", "resnet18"])
 def test_products_of_a_network(name: str) -> None:
+    net: nn.Module
     if name == "mlp":
         net, x = mlp((6, 9, 4), 1), gaussian(3, 6, seed=1)
     elif name == "digits_cnn":

@@ -23,7 +23,8 @@ from tests.operator_norm.norm_oracles import PAIRS, gaussian, integers
 
 
 def unit(v: torch.Tensor, p: float) -> torch.Tensor:
-    return v / torch.linalg.vector_norm(v, p, dim=-1, keepdim=True)
+    scaled: torch.Tensor = v / torch.linalg.vector_norm(v, p, dim=-1, keepdim=True)
+    return scaled
 
 
 def test_the_spectral_norm_and_its_vectors() -> None:

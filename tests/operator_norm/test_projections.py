@@ -26,7 +26,8 @@ def feasible_points(p: float, n: int, seed: int) -> Tensor:
     eye = torch.eye(n, dtype=torch.float64)
     outer = inner / torch.linalg.vector_norm(inner, p, dim=1, keepdim=True)
     signs = torch.where(inner < 0, -1.0, 1.0).double()
-    return torch.cat([inner, outer, eye, -eye, signs if p == math.inf else inner])
+    points: Tensor = torch.cat([inner, outer, eye, -eye, signs if p == math.inf else inner])
+    return points
 
 
 def worst_angle(x: Tensor, y: Tensor, center: Tensor, eps: float, p: float) -> float:
