@@ -1,4 +1,4 @@
-"""collect: the worst slack of all cases and the smallest violation."""
+"""The worst slack of all cases and the smallest violation; several findings as one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbsrc.audits.finding import brief, collect
+from nbsrc.audits.finding import brief, collect, merge
 from nbsrc.claims import Finding
 
 
@@ -55,3 +55,47 @@ def test_brief() -> None:
     assert (
         brief(Finding(False, -1.0, 1, counterexample=example)) == "n 3, weight [1, -0.3333], of 2x1"
     )
+
+
+FAMILIES = st.lists(
+    st.lists(st.tuples(st.sampled_from([-1.0, -0.25, 0.0, 0.5]), st.integers(0, 9)), max_size=4),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(FAMILIES)
+def test_merge_against_all_cases_together(families: list[list[tuple[float, int]]]) -> None:
+    parts = [
+        collect([(slack, (size,), (n, size)) for slack, size in cases], tolerance=0, family=str(n))
+        for n, cases in enumerate(families)
+    ]
+    found = merge(*parts)
+    everything = [slack for cases in families for slack, _ in cases]
+    assert found.trials == len(everything)
+    assert found.worst_slack == min(everything, default=None)
+    # a family without a case is no evidence, also beside others
+    assert found.holds == all(cases and min(cases)[0] >= 0 for cases in families)
+    violations = [
+        (n, min(size for slack, size in cases if slack < 0))
+        for n, cases in enumerate(families)
+        if any(slack < 0 for slack, _ in cases)
+    ]
+    assert found.counterexample == (violations[0] if violations else None)
+    assert found.family == "; ".join(str(n) for n in range(len(families)))
+
+
+def test_merge_of_one_is_that_one() -> None:
+    one = Finding(False, -1.0, 3, counterexample={"n": 1}, family="f")
+    assert merge(one) == one
+
+
+def test_merge_keeps_a_counterexample_that_is_zero_or_empty() -> None:
+    """None alone says that there is none."""
+    lost = Finding(False, -1.0, 1, counterexample=0, family="b")
+    assert merge(Finding(True, 0.0, 1, family="a"), lost).counterexample == 0
+
+
+def test_merge_of_nothing() -> None:
+    with pytest.raises(ValueError, match="findings must not be empty"):
+        merge()

@@ -15,9 +15,9 @@ from nbsrc.audits.robustness.reciprocal import best_error
 from nbsrc.plots import robustness_charts as charts
 
 LINKS = [
-    Links("plain", 3.0, 20.0, 6.0, 0.0, 1.0, decided=True),
-    Links("inflated", 1e6, 1e24, 6.0, 0.0, 1.0, decided=True),
-    Links("wrong", 3.0, 2.0, 0.5, 1e-9, 0.0, decided=True),
+    Links("plain", 3.0, 20.0, 6.0, 0.0, 1.0, 1.0, decided=True),
+    Links("inflated", 1e6, 1e24, 6.0, 0.0, 1.0, 1.0, decided=True),
+    Links("wrong", 3.0, 2.0, 0.5, 1e-9, 1.0, 0.0, decided=True),
 ]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nbsrc.audits.robustness.sets import LabelledSet, random_sets
+from nbsrc.bracket import Bracket
 from nbsrc.claims import Finding
 from nbsrc.constructions import Certificate, certify_robust, robust_classifier
+from nbsrc.lipschitz import lipschitz_constant
 
 
 def tight(data: LabelledSet) -> bool:
@@ -47,6 +50,23 @@ def always_yes(
 ) -> Certificate:
     """Planted error: a certificate that looks at the centres only, as if eps were zero."""
     return certify_robust(network, points, labels, 0.0, ord, **options)
+
+
+def always_no(*arguments: Any, **options: Any) -> Certificate:
+    """Planted error: a certificate that accepts no point."""
+    found = certify_robust(*arguments, **options)
+    return replace(found, certified=torch.zeros_like(found.certified))
+
+
+def scaled(factor: float, only: float | None = None) -> Callable[..., Bracket]:
+    """Planted error: a constant off by a factor, in all norms or in one."""
+
+    def value(network: nn.Sequential, order: float, *rest: object) -> Bracket:
+        true = lipschitz_constant(network, order, *rest).value
+        wrong = true * (factor if only in {None, order} else 1)
+        return Bracket(wrong, wrong, wrong, 0, converged=True)
+
+    return value
 
 
 def smallest_set(

@@ -54,14 +54,15 @@ def test_every_activation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activations, "replace_relu", forgets_to_scale)
     found = audit_theorem2([every])
     assert not found.holds
-    assert found.counterexample["robust accuracy"] < 1
+    assert found.worst_slack < 0
+    assert found.counterexample["activation"] == "the worst of nine"
 
 
 def test_one_bad_activation_spoils_the_set(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = activations.activation_table(DATA, tolerance=0.1)
     rows[4] = replace(rows[4], robust_accuracy=0.5)
     monkeypatch.setattr(activations, "activation_table", lambda *_, **__: rows)
-    assert EveryActivation(DATA).best_robust_accuracy() == 0.5
+    assert EveryActivation(DATA).shortfall() == 0.5
 
 
 def test_unscaled_softplus() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import pytest
 import torch
-from scipy.spatial.distance import cdist
 
 from nbsrc.audits.robustness import existence
-from nbsrc.audits.robustness.sets import NORMS, LabelledSet, touching_pair
-from nbsrc.constructions import robust_classifier
+from nbsrc.audits.robustness.sets import NORMS, touching_pair
 from tests.audits.robustness.robust_examples import (
     always_yes,
     constant,
@@ -23,22 +20,21 @@ from tests.audits.robustness.robust_examples import (
 )
 
 SETS = small_sets()
-METRICS = {1.0: "cityblock", 2.0: "euclidean", math.inf: "chebyshev"}
 
 
 @dataclass(frozen=True)
 class Stated:
-    """An instance with a robust accuracy of its own."""
+    """An instance that says what it lacks."""
 
-    accuracy: float
+    missing: float
     size: tuple[int, ...] = (3,)
 
     @property
     def description(self) -> dict[str, object]:
         return {"X": f"stated {self.size[0]}"}
 
-    def best_robust_accuracy(self) -> float:
-        return self.accuracy
+    def shortfall(self) -> float:
+        return self.missing
 
 
 def test_certified_share_worked_out_by_hand() -> None:
@@ -50,15 +46,22 @@ def test_certified_share_worked_out_by_hand() -> None:
     assert existence.certified_share(line([0, 1, 2, 3], [1, 2, 1, 1], 0.5)) == 0.75
 
 
+def test_a_set_is_lost_only_with_a_point_in_two_balls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not separable, and no point shared: one of the two is wrong, and nothing is concluded."""
+    monkeypatch.setattr(existence, "shared_point", lambda data: 1e-6)
+    with pytest.raises(ValueError, match=r"the balls must share a point, got \{'points': "):
+        existence.certified_share(touching_pair(1))
+    assert existence.certified_share(line([0, 4], [1, 2], 1)) == 1  # separable: not asked
+
+
 def test_theorem2() -> None:
     assert existence.audit_theorem2(SETS).holds
-    assert existence.audit_theorem2([*SETS, Stated(1.0)]).trials == len(SETS) + 1
+    assert existence.audit_theorem2([*SETS, Stated(0.0)]).trials == len(SETS) + 1
     touching = [touching_pair(n, ord=q) for n in (3, 1) for q in NORMS]
-    found = smallest_set(existence.audit_theorem2, [*SETS, *touching])
-    assert found.counterexample["robust accuracy"] == 0.5
-    lost = existence.audit_theorem2([*SETS, Stated(0.75, (9,)), Stated(0.5, (4,))])
-    assert lost.counterexample == {"X": "stated 4", "robust accuracy": 0.5}
-    assert lost.worst_slack == -0.5
+    assert smallest_set(existence.audit_theorem2, [*SETS, *touching]).worst_slack == -0.5
+    lost = existence.audit_theorem2([*SETS, Stated(0.25, (9,)), Stated(2.0, (4,))])
+    assert lost.counterexample == {"X": "stated 4"}
+    assert lost.worst_slack == -2
 
 
 def test_theorem2_finds_a_classifier_for_smaller_balls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,50 +94,6 @@ def test_vector_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     smallest_set(existence.audit_vector_outputs, SETS)
 
 
-def test_without_the_support(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = existence.audit_without_the_support(SETS, 0)
-    assert not found.holds
-    assert found.counterexample["points"] == [[0.0], [1.0]]
-    assert found.counterexample["refuted share"] == 0.5  # the left-out one of two points
-    assert found.trials == len(SETS) + 1
-
-    def knows_all(*_: object) -> torch.nn.Sequential:
-        x = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
-        return robust_classifier(x, torch.tensor([1, 2]), 0.25, 2)
-
-    monkeypatch.setattr(existence, "robust_classifier", knows_all)
-    assert existence.audit_without_the_support([], 0).holds
-
-
-def test_any_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert existence.audit_any_probabilities(SETS, 0, tolerance=1e-9).holds
-    half = existence.audit_any_probabilities(SETS, 0, tolerance=1e-9, dtype=torch.float16)
-    assert not half.holds
-    assert half.counterexample["output error"] > 1e-9
-    monkeypatch.setattr(existence, "robust_classifier", for_smaller_balls)
-    found = existence.audit_any_probabilities(SETS, 0, tolerance=1e-9)
-    assert not found.holds
-    assert found.worst_slack < -0.01
-
-
-@pytest.mark.parametrize("number", range(len(SETS)))
-def test_points_lie_in_the_closed_balls(number: int) -> None:
-    data = SETS[number]
-    drawn = existence.points_of_balls(data, 10, torch.Generator().manual_seed(number))
-    assert drawn.shape == (10, *data.points.shape)
-    assert torch.equal(drawn[-1], data.points)
-    for k in range(len(data.points)):
-        away = cdist(drawn[:, k].numpy(), data.points[k : k + 1].numpy(), METRICS[data.ord])
-        assert away.max() <= data.eps
-        assert away[:5].min() >= data.eps * (1 - 1e-9)
-
-
-def test_points_of_balls_without_interior() -> None:
-    data = SETS[0].with_eps(0.0)
-    drawn = existence.points_of_balls(data, 4, torch.Generator().manual_seed(0))
-    assert torch.equal(drawn, data.points.expand_as(drawn))
-
-
 def test_classes() -> None:
     found = existence.audit_classes((2, 3), 0, tolerance=1e-9)
     assert found.holds
@@ -142,21 +101,6 @@ def test_classes() -> None:
     crowded = existence.audit_classes((2, 3), 0, tolerance=1e-9, attack_factor=1.5)
     assert not crowded.holds
     assert crowded.counterexample["classes"] == 2
-
-
-def test_proof_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    audit = existence.audit_proof_steps
-    assert audit(SETS, tolerance=1e-9).holds
-    assert audit(SETS, zeta=0.49, tolerance=1e-9).holds
-    loose = smallest_set(lambda x: audit(x, zeta=0.5, tolerance=1e-9), SETS)
-    assert loose.counterexample["zeta"] == 0.5
-
-    def farthest(data: LabelledSet) -> tuple[torch.Tensor, torch.Tensor]:
-        other = data.points[data.labels != data.labels[0]]
-        return data.points[0], other[int((other - data.points[0]).norm(dim=1).argmax())]
-
-    monkeypatch.setattr(existence, "_closest", farthest)
-    assert not audit(SETS, tolerance=1e-9).holds
 
 
 @pytest.mark.parametrize("ord", NORMS)

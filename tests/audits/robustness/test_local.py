@@ -15,8 +15,9 @@ BALLS = list(local.random_balls(4, 0))
 def test_random_balls() -> None:
     assert len(BALLS) == 1 + 9 * 4
     first = BALLS[0]
-    assert float(first.network(first.centre[None])) == 1
-    assert (first.label, first.eps) == (2, 0.5)
+    ends = first.centre + first.eps * torch.tensor([[-1.0], [0.0], [1.0]]).double()
+    assert first.network(ends)[:, 0].tolist() == [1.25, 1.25, 1.625]  # 5/8 from the label 1
+    assert (first.label, first.eps) == (1, 0.375)
     for ball in BALLS[1:]:
         output = float(ball.network(ball.centre[None]))
         assert -0.5 <= ball.label - output <= 1.5
@@ -59,9 +60,14 @@ def test_range_on_box_needs_a_solved_programme(monkeypatch: pytest.MonkeyPatch) 
 def test_local_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     found = local.audit_local_slope(BALLS, centre=False)
     assert not found.holds
-    assert found.counterexample["local constant"] == 0
-    assert found.counterexample["output at the centre"] == 1
-    assert found.counterexample["largest distance from the label"] == 1
+    assert found.counterexample == {
+        "centre": [0.0],
+        "output at the centre": 1.25,
+        "label": 1,
+        "eps": 0.375,
+        "local constant": pytest.approx(1),
+        "largest distance from the label": pytest.approx(0.625),
+    }
     corrected = local.audit_local_slope(BALLS, centre=True)
     assert corrected.holds
     assert 0 < corrected.trials < len(BALLS)
@@ -93,11 +99,28 @@ def test_local_slope_finds_a_constant_that_overlooks_a_kink(
 
 
 def test_local_slope_reports_the_smallest() -> None:
-    """One dimension before two; a constant function before others."""
-    later = [ball for ball in BALLS[1:] if ball.eps < 0.5]
-    found = local.audit_local_slope(later, centre=False)
-    one = [x for x in later if not local.audit_local_slope([x], centre=False).holds]
-    assert len(found.counterexample["centre"]) == min(len(x.centre) for x in one)
+    """One dimension before two, in any order."""
+    one = BALLS[0]
+    flat = local.integer_layer(torch.tensor([[1.0, 0.0]]), torch.tensor([0.0]))
+    network = torch.nn.Sequential(flat, *one.network[1:])
+    two = one._replace(network=network, centre=torch.zeros(2).double())
+    for balls in ([two, one], [one, two]):
+        found = local.audit_local_slope(balls, centre=False)
+        assert found.trials == 2
+        assert found.counterexample["centre"] == [0.0]
+    alone = local.audit_local_slope([two], centre=False)
+    assert alone.counterexample["centre"] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("label", "trials"), [(1, 1), (2, 0), (0, 0)])
+def test_wrong_centres_are_passed_over(label: int, trials: int) -> None:
+    """A constant 3/2 - 2^-8 is right for label 1; a wrong centre needs no ball to be lost."""
+    flat = torch.nn.Sequential(
+        local.integer_layer(torch.tensor([[0.0]]), torch.tensor([1.5 - 2**-8]))
+    )
+    found = local.audit_local_slope([Ball(flat, torch.zeros(1).double(), label, 1.0)], centre=False)
+    assert found.trials == trials
+    assert found.holds == bool(trials)
 
 
 def test_the_bound_is_sharp() -> None:

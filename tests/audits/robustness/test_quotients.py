@@ -1,32 +1,15 @@
-"""Definition 1: quotients, regions and maximum cuts, with planted errors."""
+"""Definition 1: quotients, and regions that give their supremum, with planted errors."""
 
 from __future__ import annotations
-
-import math
-from itertools import permutations
 
 import pytest
 import torch
 from torch import nn
 
 from nbsrc.audits.robustness import quotients
-from nbsrc.bracket import Bracket
-from nbsrc.lipschitz import lipschitz_constant, product_of_norms
+from tests.audits.robustness.robust_examples import scaled
 
 NETWORKS = list(quotients.small_networks(3, 0))
-GRAPHS = list(quotients.connected_graphs(5))
-FEW = [edges for edges in GRAPHS if len(edges) <= 3]
-
-
-def scaled(factor: float, only: float | None = None):
-    """Planted error: a constant off by a factor, in all norms or in one."""
-
-    def value(network: nn.Sequential, order: float, *rest: object) -> Bracket:
-        true = lipschitz_constant(network, order, *rest).value
-        wrong = true * (factor if only in {None, order} else 1)
-        return Bracket(wrong, wrong, wrong, 0, converged=True)
-
-    return value
 
 
 def test_small_networks() -> None:
@@ -50,7 +33,7 @@ def test_integer_layer() -> None:
 def test_all_pairs() -> None:
     found = quotients.audit_all_pairs(include_equal=True)
     assert not found.holds
-    assert found.counterexample == {"f": "x", "x1": 0, "x2": 0, "quotient": "0/0"}
+    assert found.counterexample == {"f": "x", "x1": 0, "x2": 0, "quotient": "undefined"}
     assert (found.trials, quotients.audit_all_pairs(include_equal=False).trials) == (4, 2)
     assert quotients.audit_all_pairs(include_equal=False).holds
 
@@ -84,41 +67,18 @@ def test_two_point_quotient() -> None:
     assert quotients.two_point_quotient() == (0, pytest.approx(1))
 
 
-def test_connected_graphs_are_counted_up_to_isomorphism() -> None:
-    counts = [sum(max(map(max, edges)) == n - 1 for edges in GRAPHS) for n in (2, 3, 4, 5)]
-    assert counts == [1, 2, 6, 21]  # OEIS A001349
+def test_segment_quotient() -> None:
+    """100 y is zero on a horizontal segment, and steep across it."""
+    assert quotients.segment_quotient() == (0, pytest.approx(100))
 
 
-def test_connected_graphs_are_different() -> None:
-    four = [edges for edges in GRAPHS if max(map(max, edges)) == 3]
-    for edges in four:
-        renamed = {
-            frozenset(frozenset((names[a], names[b])) for a, b in edges)
-            for names in permutations(range(4))
-        }
-        alike = [x for x in four if frozenset(map(frozenset, x)) in renamed]
-        assert alike == [edges]
+def test_quotients_look_at_the_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted error: the segment and the pair of points are left for a grid of starts."""
+    true = quotients.lipschitz_lower_bound
 
+    def elsewhere(network: nn.Sequential, a: torch.Tensor, b: torch.Tensor, ord: float) -> float:
+        return true(network, a, a + torch.ones_like(a), ord)
 
-def test_maximum_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = quotients.audit_maximum_cut(FEW, tolerance=1e-9)
-    assert found.holds
-    assert found.trials == 2 * len(FEW)
-    control = quotients.audit_maximum_cut(FEW, tolerance=1e-9, value=product_of_norms)
-    assert not control.holds
-    assert control.counterexample == {"edges": "((0, 1),)", "norm": "inf", "cut": 1, "value": 2}
-    euclidean = scaled(1.001, only=2.0)
-    only_l2 = quotients.audit_maximum_cut(FEW[:2], tolerance=1e-9, value=euclidean)
-    assert only_l2.counterexample["norm"] == "2.0"
-    # even against odd nodes: right for paths, wrong for triangles
-    monkeypatch.setattr(quotients, "max_cut", lambda edges: sum((a - b) % 2 for a, b in edges))
-    assert not quotients.audit_maximum_cut(FEW, tolerance=1e-9).holds
-
-
-def test_triangle_worked_out_by_hand() -> None:
-    """A triangle cuts two of its three edges."""
-    triangle = ((0, 1), (0, 2), (1, 2))
-    assert triangle in GRAPHS
-    network = quotients.maxcut_network(triangle)
-    assert lipschitz_constant(network, math.inf).value == pytest.approx(2)
-    assert quotients.max_cut(triangle) == 2
+    monkeypatch.setattr(quotients, "lipschitz_lower_bound", elsewhere)
+    assert quotients.two_point_quotient().quotient == pytest.approx(1)
+    assert quotients.segment_quotient().quotient > 1

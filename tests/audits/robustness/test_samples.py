@@ -32,14 +32,24 @@ def test_sample_for_population() -> None:
     shown = found.counterexample
     assert shown["population"] == "0 to 3, halves labelled 1 and 2"
     assert shown["sample"] == [0, 3]
-    assert shown["lost share"] == 0.5  # the ball of 1 holds 2, and that of 2 holds 1
+    assert shown["lost by every classifier"] == "at least 0.25"  # 1 or 2: their balls touch
+    assert shown["lost by the network of the sample"] == 0.5  # the ball of 1 reaches its slope
+    assert found.worst_slack == -0.25
 
 
 def test_sample_for_population_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With eps = 0 nothing is lost in the middle: the sample's network is right at 1 and 2."""
-    pairs = [(a.with_eps(0.0), b) for a, b in samples.populations(0, 0)]
-    monkeypatch.setattr(samples, "populations", lambda seed, count: iter(pairs))
-    assert samples.audit_sample_for_population(0).holds
+    """With eps below 1/2 no two balls meet: some classifier is robust, whatever the sample's is."""
+    for eps, holds in ((0.25, True), (0.4375, True), (0.5, False)):
+        pairs = [(a.with_eps(eps), b) for a, b in samples.populations(0, 0)]
+        with monkeypatch.context() as patch:
+            patch.setattr(samples, "populations", lambda seed, count, p=pairs: iter(p))
+            assert samples.audit_sample_for_population(0).holds is holds
+
+
+def test_sample_for_population_needs_a_shared_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "shared_point", lambda data: 1e-9)
+    found = samples.audit_sample_for_population(0, 2)
+    assert found.holds  # what one network loses does not count against the others
 
 
 def test_sample_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:

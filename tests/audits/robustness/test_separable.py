@@ -10,7 +10,6 @@ from nbsrc.audits.robustness.separable import K, PointAndSequence
 from nbsrc.audits.robustness.sets import NORMS, touching_pair
 from tests.audits.robustness.robust_examples import (
     for_smaller_balls,
-    line,
     small_sets,
     smallest_set,
 )
@@ -21,14 +20,6 @@ BOTH = [
     *(data.with_eps(0.75 * data.separation) for data in SETS),
     *(touching_pair(n, ord=q) for n in (1, 2) for q in NORMS),
 ]
-
-
-def test_shared_point_worked_out_by_hand() -> None:
-    assert separable.shared_point(line([0, 4], [1, 2], 3)) == -1
-    assert separable.shared_point(line([0, 4, 7], [1, 2, 1], 1)) == 0.5  # the middle of 4 and 7
-    assert separable.shared_point(line([0, 1, 9], [1, 1, 2], 4)) == 0
-    for order in NORMS:
-        assert separable.shared_point(touching_pair(3, ord=order)) == 0
 
 
 def test_assumption_decides(monkeypatch: pytest.MonkeyPatch) -> None:

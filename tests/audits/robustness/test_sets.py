@@ -8,7 +8,18 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from nbsrc.audits.robustness.sets import NORMS, LabelledSet, random_sets, touching_pair
+from nbsrc.audits.robustness.sets import (
+    NORMS,
+    LabelledSet,
+    points_of_balls,
+    random_sets,
+    shared_point,
+    touching_pair,
+    two_points,
+)
+from tests.audits.robustness.robust_examples import line, small_sets
+
+SETS = small_sets()
 
 METRICS = {1.0: "cityblock", 2.0: "euclidean", math.inf: "chebyshev"}
 
@@ -59,3 +70,45 @@ def test_small_sets_are_described_in_full() -> None:
     moved = large.with_eps(0.5)
     assert (moved.eps, large.eps) == (0.5, 0.0)
     assert moved.points is large.points
+
+
+def test_shared_point_worked_out_by_hand() -> None:
+    assert shared_point(line([0, 4], [1, 2], 3)) == -1
+    assert shared_point(line([0, 4, 7], [1, 2, 1], 1)) == 0.5  # the middle of 4 and 7
+    assert shared_point(line([0, 1, 9], [1, 1, 2], 4)) == 0
+    for order in NORMS:
+        assert shared_point(touching_pair(3, ord=order)) == 0
+
+
+def test_shared_point_against_the_definition() -> None:
+    """With half the separation and a bit more as eps, the midpoint is inside by that bit."""
+    for data in SETS:
+        for extra in (-0.125, 0.125):
+            moved = data.with_eps(data.separation / 2 + extra)
+            assert shared_point(moved) == pytest.approx(-extra, abs=1e-12)
+
+
+def test_two_points() -> None:
+    data = two_points()
+    assert data.description["points"] == [[0.0], [4.0]]
+    assert data.description["labels"] == [1, 2]
+    assert (data.eps, data.separation) == (1, 4)
+    assert shared_point(data) == 1
+
+
+@pytest.mark.parametrize("number", range(len(SETS)))
+def test_points_lie_in_the_closed_balls(number: int) -> None:
+    data = SETS[number]
+    drawn = points_of_balls(data, 10, torch.Generator().manual_seed(number))
+    assert drawn.shape == (10, *data.points.shape)
+    assert torch.equal(drawn[-1], data.points)
+    for k in range(len(data.points)):
+        away = cdist(drawn[:, k].numpy(), data.points[k : k + 1].numpy(), METRICS[data.ord])
+        assert away.max() <= data.eps
+        assert away[:5].min() >= data.eps * (1 - 1e-9)
+
+
+def test_points_of_balls_without_interior() -> None:
+    data = SETS[0].with_eps(0.0)
+    drawn = points_of_balls(data, 4, torch.Generator().manual_seed(0))
+    assert torch.equal(drawn, data.points.expand_as(drawn))

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from nbsrc.audits.robustness import slopes
-from nbsrc.audits.robustness.infinite import IntegerSet, bounded_sets
+from nbsrc.audits.robustness.infinite import bounded_sets
 from nbsrc.audits.robustness.sets import LabelledSet, touching_pair
-from nbsrc.constructions import robust_classifier, robust_classifier_with_lipschitz
+from nbsrc.audits.robustness.unbounded import DiscreteMetricSet, IntegerSet
+from nbsrc.constructions import (
+    SteepPairs,
+    robust_classifier,
+    robust_classifier_with_lipschitz,
+    steep_pairs,
+)
 from tests.audits.robustness.robust_examples import (
     constant,
     line,
@@ -41,9 +48,11 @@ def test_placements(monkeypatch: pytest.MonkeyPatch) -> None:
     def audit(sets: list[LabelledSet], **options: Any):
         return slopes.audit_placements(sets, (1e2,), tolerance=1e-5, **options)
 
-    found = slopes.audit_placements(SETS, (1e2, 1e6), tolerance=1e-5)
+    few = [SETS[0], SETS[1], *[data for data in SETS if data.eps == 0][:1]]
+    found = slopes.audit_placements(few, (1e2, 1e6), tolerance=1e-5)
     assert found.holds
-    assert found.trials == 6 * len(SETS)
+    no_inside = sum(data.eps == 0 for data in few)
+    assert found.trials == 6 * len(few) - 2 * no_inside < 6 * len(few)
     assert audit(SETS[1:3], height=0.45).holds  # still below one half
     tall = smallest_set(lambda x: audit(x, height=0.6), SETS[1:4])
     assert tall.counterexample["where"] == "inside"
@@ -64,6 +73,61 @@ def test_placements(monkeypatch: pytest.MonkeyPatch) -> None:
     smallest_set(audit, SETS[3:])
 
 
+@pytest.mark.parametrize("place", slopes.PLACES)
+def test_placements_find_a_place_that_is_ignored(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Network and pairs are always made for one place: slopes and accuracy are as they should."""
+
+    def network(*arguments: Any) -> nn.Sequential:
+        return robust_classifier_with_lipschitz(*arguments[:5], place)
+
+    def pairs(*arguments: Any) -> SteepPairs:
+        return steep_pairs(*arguments[:5], place)
+
+    monkeypatch.setattr(slopes, "robust_classifier_with_lipschitz", network)
+    monkeypatch.setattr(slopes, "steep_pairs", pairs)
+    found = slopes.audit_placements(SETS[1:3], (1e2,), tolerance=1e-5)
+    assert found.worst_slack == -1
+    assert found.counterexample["certified"] == 1
+    assert found.counterexample["in place"] is False
+    assert found.counterexample["where"] != place
+    for data in SETS[1:3]:
+        steep = slopes.steep_network(data, 1e2, place)
+        placed = {x: slopes.well_placed(data, 1e2, x, steep) for x in slopes.PLACES}
+        assert placed == {x: x == place for x in slopes.PLACES}
+
+
+def test_well_placed_asks_for_the_label_on_the_balls() -> None:
+    data = line([0, 4], [1, 2], 1)
+    for where in ("outside", "shell"):
+        assert slopes.well_placed(data, 10.0, where, slopes.steep_network(data, 10.0, where))
+        assert not slopes.well_placed(data, 10.0, where, constant(1))
+        inside = slopes.steep_network(data, 10.0, "inside")  # within 3/8, not 1e-8, of the label
+        assert not slopes.well_placed(data, 10.0, where, inside)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "placed"),
+    [
+        ([[0.5], [3.0]], [[0.0], [3.5]], True),
+        ([[0.5], [3.0]], [[0.0], [2.9]], False),  # an end outside its ball
+        ([[3.0], [0.5]], [[3.5], [0.0]], False),  # each in the other's ball
+        ([[0.5]], [[0.0]], False),  # one ball has none
+    ],
+)
+def test_well_placed_inside_worked_out_by_hand(
+    starts: list[list[float]],
+    ends: list[list[float]],
+    placed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = line([0, 4], [1, 2], 1)
+    pairs = SteepPairs("inside", torch.tensor(starts).double(), torch.tensor(ends).double(), 1.0)
+    monkeypatch.setattr(slopes, "steep_pairs", lambda *_: pairs)
+    assert slopes.well_placed(data, 1.0, "inside", constant(1)) is placed
+
+
 def test_single_tooth_is_stretched_too() -> None:
     """One cell holds both points: the network has one tooth, held without a cap."""
     data = line([0, 1], [1, 1], 4)
@@ -79,9 +143,9 @@ def test_proposition2(monkeypatch: pytest.MonkeyPatch) -> None:
     found = audit([*SETS, *nets], (1e2, 1e6))
     assert found.holds
     assert found.trials == 2 * (len(SETS) + 1)
-    integers = audit([*SETS, IntegerSet(2), IntegerSet(1)], (1e2,))
-    assert integers.counterexample["network built for"] == "-1 to 1"
-    assert integers.counterexample["robust accuracy"] == pytest.approx(7 / 9)
+    integers = audit([*SETS, DiscreteMetricSet(4), IntegerSet(2), IntegerSet(1)], (1e2,))
+    assert integers.counterexample == IntegerSet(1).description
+    assert integers.worst_slack <= -1
     touching = smallest_set(lambda x: audit(x, (1e2,)), [*SETS, touching_pair(2, ord=1)])
     assert touching.worst_slack == -0.5
     smallest_set(lambda x: audit(x, (1e2,), steep=False), SETS)
