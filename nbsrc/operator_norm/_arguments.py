@@ -85,7 +85,7 @@ def check_size(name: str, value: Any, like: Tensor, *, infinite: bool = False) -
 
     Args:
         name: The argument's name, for the messages.
-        value: A number, or a tensor of the batch shape.
+        value: A number, or a tensor of the batch shape ``[...]``.
         like: The vectors.
         infinite: Whether infinity is allowed.
 
@@ -94,11 +94,17 @@ def check_size(name: str, value: Any, like: Tensor, *, infinite: bool = False) -
 
     Raises:
         TypeError: If it is no number or floating-point tensor.
-        ValueError: If an entry is NaN, negative, or infinite without being allowed to be.
+        ValueError: If an entry is NaN, negative, or infinite without being allowed to be, or the
+            shape is another one.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Tensor):
         raise TypeError(f"{name} must be a number or a tensor, got {type(value).__name__}")
     size = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    if size.ndim and size.shape != like.shape[:-1]:
+        raise ValueError(
+            f"{name} must be a number or have the batch shape {tuple(like.shape[:-1])}, "
+            f"got shape {tuple(size.shape)}"
+        )
     bad = ~(size >= 0) | (torch.isinf(size) & (not infinite))
     if bool(bad.any()):
         allowed = "at least 0" if infinite else "finite and at least 0"

@@ -78,7 +78,7 @@ def pga(
     Args:
         net: A network whose examples do not depend on each other (evaluation mode).
         x: The clean points, ``[batch, *input]``.
-        eps: The radius, at least 0: a number or ``[batch]``.
+        eps: The radius, at least 0 (0 leaves x): a number or ``[batch]``.
         p: 1, 2 or infinity.
         loss: What to increase.
         alpha: The step size, at least 0: a number or ``[batch]``, or infinity.

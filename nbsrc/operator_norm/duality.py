@@ -100,7 +100,7 @@ def norm_gradient(u: Tensor, q: float) -> Tensor:
 
 
 def lp_norm(vectors: Tensor, order: float, dim: int = -1) -> Tensor:
-    """The norm along one dimension.
+    """The norm along one dimension, without overflow or underflow of powers.
 
     Args:
         vectors: ``[..., n]``, or with the entries in another dimension.
@@ -110,8 +110,14 @@ def lp_norm(vectors: Tensor, order: float, dim: int = -1) -> Tensor:
     Returns:
         The norms, without that dimension.
     """
-    norms: Tensor = torch.linalg.vector_norm(vectors, order, dim=dim)
-    return norms
+    norms: Tensor
+    if order in {1, math.inf}:
+        norms = torch.linalg.vector_norm(vectors, order, dim=dim)
+        return norms
+    largest = vectors.detach().abs().amax(dim, keepdim=True)
+    largest = torch.where(largest > 0, largest, torch.ones_like(largest))
+    norms = torch.linalg.vector_norm(vectors / largest, order, dim=dim)
+    return norms * largest.squeeze(dim)
 
 
 def printed_maximiser(z: Tensor, order: float) -> Tensor:

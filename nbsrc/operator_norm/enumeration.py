@@ -12,8 +12,6 @@ import math
 import torch
 from torch import Tensor
 
-from nbsrc.operator_norm.duality import lp_norm
-
 __all__ = ["best_signs", "planar_signs", "sign_vectors"]
 
 #: Largest number of entries of one intermediate result.
@@ -64,7 +62,7 @@ def best_signs(columns: Tensor, q: float) -> Tensor:
     for first in range(0, total, chunk):
         tried = sign_vectors(first, min(first + chunk, total), signs, columns)
         sums = tried @ matrix
-        values = (sums * tried).sum(-1) if gram else lp_norm(sums, q)
+        values = (sums * tried).sum(-1) if gram else torch.linalg.vector_norm(sums, q, dim=-1)
         value, place = values.max(-1)
         if best is None:
             best, found = value, tried[place]

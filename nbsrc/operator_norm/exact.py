@@ -56,9 +56,11 @@ def exact_operator_norm(J: Tensor, p: float, q: float, *, max_signs: int = MAX_S
     """
     domain, codomain = check_order("p", p), check_order("q", q)
     check_array("J", J, 2)
-    known = closed_form(J, domain, codomain)
+    largest = J.detach().abs().amax((-2, -1), keepdim=True)
+    scale = torch.where(largest > 0, largest, torch.ones_like(largest))  # squares stay in range
+    known = closed_form(J / scale, domain, codomain)
     if known is not None:
-        return known
+        return known * scale[..., 0, 0]
     needed = signs_needed(J, domain, codomain)
     if needed is None:
         raise NotImplementedError(
@@ -70,7 +72,7 @@ def exact_operator_norm(J: Tensor, p: float, q: float, *, max_signs: int = MAX_S
             f"the ({domain:g}, {codomain:g}) norm of a {J.shape[-2]} x {J.shape[-1]} matrix needs "
             f"sign vectors of length {needed}, max_signs allows {max_signs}"
         )
-    return enumerated_norm(J, domain, codomain)
+    return enumerated_norm(J / scale, domain, codomain) * scale[..., 0, 0]
 
 
 def closed_form(J: Tensor, p: float, q: float) -> Tensor | None:

@@ -131,7 +131,8 @@ def power_method(
         still = (direction == 0).all(-1, keepdim=True)
         if on_zero == "error" and bool(still.any()):
             refuse_zeros(f"the direction of iteration {number} (J v or J^T u)", direction)
-        moved = _step(v, torch.where(still, torch.ones_like(v), direction), domain, alpha, limit)
+        filler = torch.where(v == 0, torch.ones_like(v), v)  # any direction: the row stays
+        moved = _step(v, torch.where(still, filler, direction), domain, alpha, limit)
         v = torch.where(still, v, moved)
         if keep_iterates:
             vs.append(v)

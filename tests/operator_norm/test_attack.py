@@ -14,6 +14,7 @@ from nbsrc.operator_norm import (
     AttackLoss,
     CrossEntropy,
     LogitNorm,
+    attack,
     dual_vector,
     network_map,
     operator_norm,
@@ -51,12 +52,12 @@ def deviation(net: nn.Module, p: float, q: float, factor: float, step: float) ->
     worst = 0.0
     for x0 in starts(x, eps, p):
         alpha = math.inf if step == math.inf else step * eps
-        attack = pga(net, x, eps, p, LogitNorm(q), alpha, 6, x0, keep_iterates=True)
+        ascent = pga(net, x, eps, p, LogitNorm(q), alpha, 6, x0, keep_iterates=True)
         v0 = (x0 - x) / eps.unsqueeze(-1)
         power = power_method(network_map(net, x), p, q, v0, 6, keep_iterates=True)
-        assert attack.xs is not None
+        assert ascent.xs is not None
         assert power.vs is not None
-        gap = (attack.xs - x) / eps.unsqueeze(-1) - power.vs
+        gap = (ascent.xs - x) / eps.unsqueeze(-1) - power.vs
         rounding = torch.finfo(x.dtype).eps * net(x).detach().norm(dim=1) / power.gains[0] / eps
         worst = max(worst, float((gap[1:].abs().amax(-1).amax(0) / rounding).max()))
     return worst
@@ -89,6 +90,14 @@ def test_outside_the_region_the_iterates_part() -> None:
         deviation(mlp((6, 10, 10, 4), seed), math.inf, 1, 30.0, math.inf) for seed in range(4)
     ]
     assert min(parted) > 1e9
+
+
+def test_a_planted_bug_breaks_the_theorem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attack's direction without the conjugate order: sign for p = 1."""
+    net = mlp((6, 10, 10, 4), 1)
+    assert deviation(net, 1, 2, 0.9, math.inf) < 1e3
+    monkeypatch.setattr(attack, "holder_conjugate", lambda p: p)
+    assert deviation(net, 1, 2, 0.9, math.inf) > 1e9
 
 
 @pytest.mark.parametrize("p", ORDERS)
@@ -149,9 +158,9 @@ def test_with_a_zero_the_attack_stays_far_below_the_power_method() -> None:
     assert power.v.tolist() == [1.0, 1.0]
     assert float(power.value) == float(operator_norm(J, math.inf, 1).value) == 3.0
     for alpha in (2.0, 1e3, 1e6):
-        attack = pga(linear_net(J), x, 1.0, math.inf, LogitNorm(1), alpha, 3, x0)
-        assert attack.x.tolist() == x0.tolist()
-        assert attack.losses[-1].tolist() == [1.0]
+        found = pga(linear_net(J), x, 1.0, math.inf, LogitNorm(1), alpha, 3, x0)
+        assert found.x.tolist() == x0.tolist()
+        assert found.losses[-1].tolist() == [1.0]
 
 
 def test_the_start_at_x_has_no_direction() -> None:

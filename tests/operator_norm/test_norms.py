@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from itertools import product
+from operator import mul
 
 import pytest
 import torch
@@ -110,10 +113,35 @@ def test_other_orders_with_a_closed_form(p: float, q: float) -> None:
     assert 0.9 * norm.value < float(gains.max()) <= norm.value
 
 
+def test_the_ends_hold_the_exact_rational_value() -> None:
+    """The (inf, 1), (1, 1) and (inf, inf) norms in rational arithmetic, with cancellation."""
+    for seed in range(5):
+        J = gaussian(3, 5, seed=seed)
+        J[:, 1] = -J[:, 0] * (1 + 1e-13)
+        rows = [[Fraction(entry) for entry in row] for row in J.tolist()]
+        columns = list(zip(*rows, strict=True))
+
+        def gain(signs: tuple[int, ...], columns: list[tuple[Fraction, ...]] = columns) -> Fraction:
+            sums = [sum(map(mul, signs, column)) for column in columns]
+            return Fraction(sum(map(abs, sums)))
+
+        exact = {
+            (math.inf, 1): max(gain(signs) for signs in product((1, -1), repeat=3)),
+            (1, 1): max(sum(map(abs, column)) for column in columns),
+            (math.inf, math.inf): max(sum(map(abs, row)) for row in rows),
+        }
+        for (p, q), value in exact.items():
+            found = operator_norm(J, p, q)
+            assert Fraction(found.lower) <= value <= Fraction(found.upper)
+            assert found.relative_width < 1e-12
+
+
 @pytest.mark.parametrize(("p", "q"), PAIRS)
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_scaling_neither_overflows_nor_underflows(p: float, q: float, scale: float) -> None:
     J = gaussian(3, 4, seed=6)
+    exact = float(exact_operator_norm(J, p, q))
+    assert float(exact_operator_norm(J * scale, p, q)) == pytest.approx(exact * scale, rel=1e-12)
     assert operator_norm(J * scale, p, q).value == pytest.approx(
         operator_norm(J, p, q).value * scale, rel=1e-12
     )

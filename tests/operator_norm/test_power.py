@@ -127,6 +127,10 @@ def test_zero_directions() -> None:
     kept = power_method(J, 2, 2, dead, 3, on_zero="keep")
     assert kept.v.tolist() == dead.tolist()
     assert kept.value.tolist() == [0.0, 1.0]
+    down = torch.tensor([0.0, -1.0])
+    assert power_method(J, 2, 2, down, 3, 1.0, on_zero="keep").v.tolist() == [0.0, -1.0]
+    ones = -torch.ones(1)
+    assert power_method(torch.zeros(1, 1), 2, 2, ones, 3, 1.0, on_zero="keep").v.tolist() == [-1.0]
 
 
 def test_shapes_broadcast_and_iterates_are_kept_on_request() -> None:

@@ -57,7 +57,8 @@ def test_the_variational_inequality(p: float, eps: float) -> None:
 
 def test_a_planted_bug_breaks_the_inequality(monkeypatch: pytest.MonkeyPatch) -> None:
     def radial(offset: Tensor, radius: Tensor, order: float) -> Tensor:
-        return radius * offset / torch.linalg.vector_norm(offset, order, dim=-1, keepdim=True)
+        scaled: Tensor = offset / torch.linalg.vector_norm(offset, order, dim=-1, keepdim=True)
+        return radius * scaled
 
     x, center = 3 * gaussian(5, seed=1), torch.zeros(5, dtype=torch.float64)
     assert worst_angle(x, project_ball(x, center, 1.0, 1), center, 1.0, 1) <= 1e-12
@@ -162,5 +163,7 @@ def test_bad_arguments_are_named() -> None:
         project_ball(torch.tensor([math.nan]), torch.zeros(1), 1.0, 2)
     with pytest.raises(ValueError, match="center must have the length 2 of x, got 3"):
         project_ball(x, torch.ones(3), 1.0, 2)
+    with pytest.raises(ValueError, match=r"eps must be a number or have the batch shape \(\)"):
+        project_ball(x, x, torch.ones(3), 2)
     with pytest.raises(TypeError, match="eps must be a number or a tensor"):
         project_ball(x, x, "1", 2)  # type: ignore[arg-type]
