@@ -39,8 +39,8 @@ class Prop41Bounds:
         eq16: Equation (16) as printed, ``b(2q F, K(K-1) p q nu^2 / 2)`` with :math:`F=\|V\|_F`;
             not a bound for every K, see :func:`prop41_bounds`.
         eq17: Equation (17) as printed, ``b(2q F, 2 p q F^2)``.
-        repaired16: ``b(2q F, p q K S)``, in which K(K-1) is replaced by K^2 for the sum over
-            ordered pairs: what the printed proof gives.
+        repaired16: ``b(2q F, 2 p q S)``, in which K(K-1) is replaced by 2K for the sum over
+            ordered pairs: the smallest count that is true, for every K.
         sharpened: ``b(sqrt(2) q sigma, 2 p q sigma^2)``, valid wherever the label is an arg-max;
             equal to Proposition 3.1 for two classes.
         low_confidence: ``b(sqrt(q w) sigma, p w sigma^2)`` with ``w = min(1, 2q)``: the same for
@@ -116,7 +116,7 @@ def prop41_bounds(
     return Prop41Bounds(
         eq16=bound(printed, K * (K - 1) * label * q * nu2 / 2),
         eq17=bound(printed, 2 * label * q * F2),
-        repaired16=bound(printed, label * q * K * S),
+        repaired16=bound(printed, 2 * label * q * S),
         sharpened=bound(math.sqrt(2) * q * sigma, 2 * label * q * sigma**2),
         low_confidence=bound((q * w).sqrt() * sigma, label * w * sigma**2),
         upper=bound(G, label / q * G**2),

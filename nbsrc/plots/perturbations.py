@@ -215,7 +215,7 @@ def draw_distances(points: Sequence[Distances]) -> tuple[Figure, Rows]:
     axis.plot(ends, ends, color="black", label="equal: a guarantee lies below")
     axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_xlabel("exact distance of the affine piece (pixels from 0 to 1)")
+    axis.set_xlabel("exact distance of the affine piece (l2, pixel values from 0 to 1)")
     axis.set_ylabel("estimate (the same unit)")
     axis.legend()
     return figure, [

@@ -152,12 +152,12 @@ def eq42_links(last: Quantity = lambda x: 0.5) -> Links:
     )
 
 
-def eq43_links(pairs: str = "ordered", *, repaired: bool = False) -> Links:
+def eq43_links(pairs: str = "ordered", *, count: Callable[[int], float] | None = None) -> Links:
     r"""Return (43): Hessian, sum over pairs, and the two bounds with :math:`\nu^2`.
 
     Args:
         pairs: The pairs in ``nu^2``.
-        repaired: Use :math:`K^2` for :math:`K(K-1)`, with ordered pairs.
+        count: What replaces ``K(K-1)`` as a function of K; ``2K`` repairs it for ordered pairs.
 
     Returns:
         The quantities.
@@ -165,7 +165,7 @@ def eq43_links(pairs: str = "ordered", *, repaired: bool = False) -> Links:
 
     def factor(x: Point) -> float:
         K = x.classes
-        return K**2 * x.nu2("ordered") if repaired else K * (K - 1) * x.nu2(pairs)
+        return (K * (K - 1) if count is None else count(K)) * x.nu2(pairs)
 
     return (
         lambda x: x.curvature,

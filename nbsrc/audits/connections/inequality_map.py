@@ -32,32 +32,40 @@ def softmax_norm(p: Tensor) -> float:
     return float(torch.linalg.eigvalsh(torch.diag(p) - torch.outer(p, p))[-1])
 
 
-def rival_shares(classes: int, p_y: float, rivals: int) -> Tensor:
-    """Share what the label leaves equally among some rivals.
+def rival_shares(classes: int, p_y: float, strongest: float, others: int) -> Tensor:
+    """Share what the label leaves: one strong rival, and the rest equally among some others.
 
     Args:
         classes: Number of classes.
         p_y: The label's probability.
-        rivals: How many of the other classes get something.
+        strongest: The strongest rival's probability.
+        others: How many further classes get the rest; with 0 the strongest gets everything.
 
     Returns:
-        Probabilities, the label's first.
+        Probabilities, the label's first and the strongest rival's second.
     """
     p = torch.zeros(classes, dtype=torch.float64)
     p[0] = p_y
-    p[1 : rivals + 1] = (1 - p_y) / rivals
+    p[1] = strongest if others else 1 - p_y
+    if others:
+        p[2 : others + 2] = (1 - p_y - strongest) / others
     return p
 
 
 def _allowed(classes: int, p_y: float) -> Iterator[Tensor]:
-    """Yield the ways of sharing in which no rival is more probable than the label."""
-    for rivals in range(1, classes):
-        if (1 - p_y) / rivals <= p_y * (1 + 1e-12):
-            yield rival_shares(classes, p_y, rivals)
+    """Yield ways of sharing in which no rival is more probable than the label."""
+    limit = min(p_y, 1 - p_y)
+    for others in range(classes - 1):
+        low = (1 - p_y) / (others + 1)  # the strongest rival has at least an equal share
+        if low <= limit * (1 + 1e-12):
+            for part in range(9 if others else 1):
+                yield rival_shares(classes, p_y, low + (limit - low) * part / 8, others)
 
 
 def worst_ratio(name: str, classes: int, p_y: float) -> float:
-    r"""Return the largest ratio of left to right side over V and over equal sharing among rivals.
+    r"""Return the largest ratio of left to right side over V and the rivals' shares.
+
+    One rival is strong and the others share the rest equally; several shares are tried.
 
     For the Hessian, :math:`\|H\|_2 \le \|\mathrm{diag}(p)-pp^\top\|_2\,S` is attained, and the
     right side is :math:`c\,p_y(1-p_y)S` with c = K - 1 or (K - 1)/2. For the gradient the largest

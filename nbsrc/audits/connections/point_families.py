@@ -9,7 +9,7 @@ import torch
 
 from nbsrc.audits.connections.points import Point, point
 
-__all__ = ["edge_points", "random_points", "small_points"]
+__all__ = ["edge_points", "random_points", "small_points", "tied_points"]
 
 LABEL_WEIGHTS: Sequence[int] = (1, 2, 3, 4, 6, 9, 20)
 
@@ -30,7 +30,7 @@ def small_points(
         The points; the label is class 0.
     """
     for K in classes:
-        for first, others in product((0, 1), product((-1, 0, 1), repeat=K - 1)):
+        for first, others in product((1, 0), product((-1, 0, 1), repeat=K - 1)):
             if list(others) != sorted(others) or set(others) == {first}:
                 continue  # the same point in another order, or a point without a gradient
             shares = (1, 2) if K < 4 else (1, 3)
@@ -88,6 +88,21 @@ def random_points(
         weights = logits.exp()
         chosen = int(torch.randint(K, (), generator=g))
         yield Point(V, weights, int(weights.argmax()) if correct else chosen)
+
+
+def tied_points(classes: Sequence[int] = (2, 3, 4, 5, 6, 10)) -> Iterator[Point]:
+    """Yield points whose label shares the largest probability with other classes.
+
+    Args:
+        classes: Numbers of classes.
+
+    Yields:
+        Points with one input: all probabilities equal, and a tie of two.
+    """
+    for K in classes:
+        for columns in ([1] + [0] * (K - 1), [1, -1] + [0] * (K - 2)):
+            yield point([columns], [1] * K)
+            yield point([columns], [2, 2] + [1] * (K - 2))
 
 
 def edge_points(classes: Sequence[int] = (2, 3, 4, 5, 6, 10)) -> Iterator[Point]:

@@ -18,13 +18,13 @@ from nbsrc.claims import Finding
 
 __all__ = [
     "audit_comparison",
+    "audit_each_wins",
     "audit_lipschitz",
     "audit_monotone",
     "audit_optimum_after_shift",
     "audit_pair_count",
     "audit_same_after_shift",
     "audit_second_step",
-    "audit_undecided",
     "eq37_first",
     "eq37_printed",
     "eq38_first",
@@ -234,17 +234,23 @@ def audit_comparison(points: Iterable[Point], *, mean_square: float = 1.0) -> Fi
     )
 
 
-def audit_undecided(points: Iterable[Point]) -> Finding:
-    """Test the paper's remark that no rule decides: it is refuted if one is never wrong.
+def audit_each_wins(points: Iterable[Point], first: Bound, second: Bound) -> Finding:
+    """Test that neither of two bounds is always at least the other, so that both are of use.
 
     Args:
-        points: Points where the bounds differ.
+        points: Points.
+        first: A bound.
+        second: Another bound.
 
     Returns:
-        The finding; it holds if :func:`audit_comparison`'s rule errs somewhere.
+        The finding; it fails if one bound is never the larger one.
     """
-    rule = audit_comparison(points)
-    shown = {"rule": "(K-3) S < 2K |mean column|^2", "points decided correctly": rule.trials}
-    return collect(
-        [(-1.0 if rule.holds else 0.0, (0,), shown)], tolerance=0, family="one rule, all points"
+    pairs = [(first(x), second(x)) for x in points]
+    wins = {
+        "first larger at": sum(a > b * (1 + TOLERANCE) for a, b in pairs),
+        "second larger at": sum(b > a * (1 + TOLERANCE) for a, b in pairs),
+    }
+    found = collect(
+        [(0.0 if min(wins.values()) else -1.0, (0,), wins)], tolerance=0, family="two bounds"
     )
+    return replace(found, trials=len(pairs))

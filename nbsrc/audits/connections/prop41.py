@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable
 
 import torch
-from scipy.optimize import brentq, minimize
 
 from nbsrc.audits.connections.compare import audit_at_most
 from nbsrc.audits.connections.optima import lower_bound, taylor_optimum
@@ -21,11 +20,11 @@ __all__ = [
     "eq16_repaired",
     "eq17",
     "eq17_with_printed_xi",
-    "largest_ratio",
+    "eq33_printed",
     "lemma31",
     "lemma31_upper",
+    "printed_form",
     "sharpened",
-    "two_class_threshold",
 ]
 
 TOLERANCE = 1e-9
@@ -50,17 +49,18 @@ def eq16(x: Point, pairs: str = "ordered") -> float:
     return lower_bound(2 * x.rest * x.frobenius, curvature, x.xi)
 
 
-def eq16_repaired(x: Point) -> float:
-    r"""Return (16) with :math:`K^2` for :math:`K(K-1)` and ordered pairs in :math:`\nu^2`.
+def eq16_repaired(x: Point, count: float | None = None) -> float:
+    r"""Return (16) with :math:`2K` for :math:`K(K-1)` and ordered pairs in :math:`\nu^2`.
 
     Args:
         x: The point.
+        count: What replaces ``K(K-1)``; ``2K``, the smallest that is true, by default.
 
     Returns:
         The bound.
     """
-    curvature = x.classes**2 / 2 * x.p_y * x.rest * x.nu2("ordered")
-    return lower_bound(2 * x.rest * x.frobenius, curvature, x.xi)
+    curvature = (2 * x.classes if count is None else count) / 2 * x.p_y * x.rest
+    return lower_bound(2 * x.rest * x.frobenius, curvature * x.nu2("ordered"), x.xi)
 
 
 def eq17(x: Point, xi: float | None = None) -> float:
@@ -104,6 +104,37 @@ def sharpened(x: Point) -> float:
     """
     sigma = float(torch.linalg.matrix_norm(x.centred, 2))
     return lower_bound(math.sqrt(2) * x.rest * sigma, 2 * x.p_y * x.rest * sigma**2, x.xi)
+
+
+def printed_form(slope: float, curvature: float, xi: float) -> float:
+    """Return (6) and (33) as printed: the ratio times the root minus one.
+
+    Args:
+        slope: What stands for the gradient.
+        curvature: What stands for the Hessian.
+        xi: The threshold minus the loss.
+
+    Returns:
+        The value, NaN where the formula divides by zero.
+    """
+    if slope == 0 or curvature == 0:
+        return math.nan
+    return slope / curvature * (math.sqrt(1 + 2 * curvature * xi / slope**2) - 1)
+
+
+def eq33_printed(x: Point, *, upper: bool) -> float:
+    """Return one of the bounds (33) letter by letter.
+
+    Args:
+        x: The point.
+        upper: The upper bound.
+
+    Returns:
+        The value, NaN where the formula divides by zero.
+    """
+    top = torch.linalg.eigh(x.hessian).eigenvectors[:, -1]
+    slope = abs(float(x.gradient @ top)) if upper else x.slope
+    return printed_form(slope, x.curvature, x.xi)
 
 
 def lemma31(x: Point) -> float:
@@ -178,76 +209,3 @@ def audit_tighter(points: Iterable[Point], weak: Bound, strong: Bound) -> Findin
     return audit_at_most(
         points, weak, strong, tolerance=TOLERANCE, family="correctly classified points"
     )
-
-
-def largest_ratio(bound: Bound, classes: int, seed: int, *, starts: int = 3) -> float:
-    """Return the largest ratio of a bound to the exact optimum that a local search finds.
-
-    Nelder and Mead over the columns (one input) and the logits, from random starts with a single
-    strong rival.
-
-    Args:
-        bound: The bound.
-        classes: Number of classes.
-        seed: Seed.
-        starts: Number of starts.
-
-    Returns:
-        The largest ratio at points that are correctly classified.
-    """
-    g = torch.Generator().manual_seed(seed)
-
-    def value(parameters: torch.Tensor) -> float:
-        logits = torch.cat([parameters[classes:].abs().sum()[None], parameters[classes:]])
-        x = Point(parameters[None, :classes], logits.clamp(-40, 40).exp(), 0)
-        exact = taylor_optimum(x) if x.correct and x.spread > 1e-9 else math.inf
-        return bound(x) / exact if 0 < exact < math.inf else 0.0
-
-    best = 0.0
-    for _ in range(starts):
-        start = torch.randn(2 * classes - 1, generator=g, dtype=torch.float64)
-        start[0], start[1], start[classes] = 1.0, -1.0, 4.0
-        found = minimize(
-            lambda v: -value(torch.from_numpy(v.copy())), start.numpy(), method="Nelder-Mead",
-            options={"maxfev": 150 * classes, "xatol": 1e-6, "fatol": 1e-9},
-        )  # fmt: skip
-        best = max(best, -float(found.fun))
-    return best
-
-
-def two_class_threshold(pairs: str = "ordered", ratio: float = math.sqrt(0.5)) -> float:
-    r"""Return the probability above which (16) exceeds the exact value for two classes.
-
-    With :math:`m = \|V\|_F/\|v_+-v_-\| \ge 1/\sqrt2` and :math:`u = p\,\xi/(1-p)` the bound is too
-    large exactly where :math:`2m + \sqrt{4m^2 + cu} < 1 + \sqrt{1 + 2u}`, with c = 1 for ordered
-    and 1/2 for unordered pairs: a single interval of probabilities up to 1.
-
-    Args:
-        pairs: ``"ordered"`` or ``"unordered"``.
-        ratio: m.
-
-    Returns:
-        The threshold.
-
-    Raises:
-        ValueError: If ``ratio`` is below its smallest value or ``pairs`` is unknown.
-
-    Example:
-        >>> round(two_class_threshold(), 4)
-        0.8507
-    """
-    if pairs not in ("ordered", "unordered"):
-        raise ValueError(f"pairs must be 'ordered' or 'unordered', got {pairs!r}")
-    if ratio < math.sqrt(0.5) * (1 - 1e-12):
-        raise ValueError(f"ratio must be at least sqrt(1/2), got {ratio}")
-    c = 1.0 if pairs == "ordered" else 0.5
-
-    def difference(t: float) -> float:  # t = log(p / (1 - p))
-        u = math.exp(t) * math.log1p(math.tanh(t / 2))
-        return 2 * ratio + math.sqrt(4 * ratio**2 + c * u) - 1 - math.sqrt(1 + 2 * u)
-
-    high = 1.0
-    while difference(high) > 0:
-        high *= 2
-    root = float(brentq(difference, 1e-6, high))
-    return 1 / (1 + math.exp(-root))

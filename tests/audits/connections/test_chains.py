@@ -26,7 +26,8 @@ def test_true_chains_and_their_planted_errors() -> None:
     assert holds(chains.repaired_chain())
     assert holds(chains.repaired_chain()[:2], WRONG)
     assert not holds(chains.repaired_chain(), WRONG)
-    assert holds(chains.eq43_links(repaired=True))
+    assert holds(chains.eq43_links(count=lambda K: 2 * K))
+    assert not holds(chains.eq43_links(count=lambda K: 1.98 * K))
     assert holds(chains.eq42_links()[1:])
 
 
@@ -100,7 +101,7 @@ def test_map_agrees_with_random_points() -> None:
 @pytest.mark.parametrize(("K", "p_y"), [(2, 0.6), (3, 0.9), (4, 0.95)])
 def test_map_cells_that_fail_are_attained(K: int, p_y: float) -> None:
     """The leading eigenvector of diag(p) - pp^T as the only row of V attains the ratio."""
-    p = inequality_map.rival_shares(K, p_y, 1)
+    p = inequality_map.rival_shares(K, p_y, 1 - p_y, 0)
     vector = torch.linalg.eigh(torch.diag(p) - torch.outer(p, p)).eigenvectors[:, -1]
     x = Point(vector[None], p + 1e-12, 0)
     ratio = x.curvature / (K * (K - 1) / 2 * x.p_y * x.rest * x.nu2("unordered"))

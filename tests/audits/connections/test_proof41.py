@@ -53,12 +53,11 @@ def test_lipschitz() -> None:
 def test_comparison() -> None:
     assert proof41.audit_comparison(POINTS).holds
     assert not proof41.audit_comparison(POINTS, mean_square=0.5).holds
-    assert not proof41.audit_undecided(POINTS).holds
-
-
-def test_undecided_would_hold_if_the_rule_erred(monkeypatch) -> None:
-    monkeypatch.setattr(proof41, "eq16", lambda x: 1.0)
-    assert proof41.audit_undecided(POINTS).holds
+    assert proof41.audit_each_wins(POINTS, prop41.eq16, prop41.eq17).holds
+    assert not proof41.audit_each_wins(POINTS, prop41.eq17, prop41.sharpened).holds
+    found = proof41.audit_each_wins(POINTS, prop41.eq17, prop41.sharpened)
+    assert found.counterexample["first larger at"] == 0
+    assert found.trials == len(POINTS)
 
 
 def test_linf_bounds() -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nbsrc.audits.connections import prop41
+from nbsrc.audits.connections import prop41, prop41_search
 from nbsrc.audits.connections.optima import taylor_optimum
 from nbsrc.audits.connections.point_families import edge_points, random_points, small_points
 from nbsrc.audits.connections.points import point
@@ -38,6 +38,36 @@ def test_smallest_case_of_eq16() -> None:
     for m, fails in ((5, False), (6, True)):
         x = point([[1, -1]], [m, 1])
         assert (prop41.eq16(x) > taylor_optimum(x)) == fails
+
+
+def test_the_count_2k_is_the_smallest_for_every_k() -> None:
+    for K in (2, 3, 4, 5, 6, 10):
+        of = [x for x in POINTS if x.classes == K]
+        assert prop41.audit_lower_bound(of, prop41.eq16_repaired).holds
+        less = prop41.audit_lower_bound(of, lambda x: prop41.eq16_repaired(x, 1.98 * x.classes))
+        assert not less.holds
+        if K > 2:
+            assert prop41.audit_tighter(of, prop41.eq16, prop41.eq16_repaired).holds
+
+
+@pytest.mark.parametrize(
+    ("V", "weights"), [([1, -1, 0], [32, 3, 1]), ([1, -1, 0, 0], [268, 14, 1, 1])]
+)
+def test_unordered_pairs_in_whole_numbers(V: list, weights: list) -> None:
+    x = point([V], weights)
+    assert unordered(x) > taylor_optimum(x)
+    less = point([V], [weights[0] - 1, *weights[1:]])
+    assert unordered(less) <= taylor_optimum(less)
+
+
+def test_the_printed_form_is_undefined_where_the_gradient_avoids_the_top() -> None:
+    x = point([[0, 1, -1], [1, 0, 0]], [2, 1, 1])
+    assert x.gradient.tolist() == [0.0, -0.5]
+    assert math.isnan(prop41.eq33_printed(x, upper=True))
+    assert not prop41.audit_upper_bound([x], lambda x: prop41.eq33_printed(x, upper=True)).holds
+    assert prop41.audit_upper_bound([x], prop41.lemma31_upper).holds
+    y = point([[1, -1]], [3, 1])
+    assert prop41.eq33_printed(y, upper=False) == pytest.approx(prop41.lemma31(y))
 
 
 def test_planted_xi() -> None:
@@ -78,7 +108,7 @@ def test_agrees_with_the_library() -> None:
 @pytest.mark.parametrize(("pairs", "ratio"), [("ordered", 0.5**0.5), ("unordered", 1.0)])
 def test_threshold(pairs: str, ratio: float) -> None:
     """Just below it the bound holds, just above it fails; ratio is |V|_F / nu."""
-    p = prop41.two_class_threshold(pairs, ratio)
+    p = prop41_search.two_class_threshold(pairs, ratio)
     common = math.sqrt(max(4 * ratio**2 - 2, 0) / 2)  # V = [1 + c, -1 + c]: |V|_F^2 = 2 + 2 c^2
     for step, fails in ((-1e-4, False), (1e-4, True)):
         x = point([[1 + common, -1 + common]], [p + step, 1 - p - step])
@@ -87,11 +117,11 @@ def test_threshold(pairs: str, ratio: float) -> None:
 
 def test_threshold_arguments() -> None:
     with pytest.raises(ValueError, match="'all'"):
-        prop41.two_class_threshold("all")
+        prop41_search.two_class_threshold("all")
     with pytest.raises(ValueError, match=r"0\.5"):
-        prop41.two_class_threshold(ratio=0.5)
+        prop41_search.two_class_threshold(ratio=0.5)
 
 
 def test_search_finds_what_fails() -> None:
-    assert prop41.largest_ratio(unordered, 3, 0, starts=1) > 1.2
-    assert prop41.largest_ratio(prop41.sharpened, 3, 0, starts=1) <= 1 + 1e-9
+    assert prop41_search.largest_ratio(unordered, 3, 0, starts=1) > 1.2
+    assert prop41_search.largest_ratio(prop41.sharpened, 3, 0, starts=1) <= 1 + 1e-9
