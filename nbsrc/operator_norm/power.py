@@ -76,10 +76,12 @@ def power_method(
     the limit that the projection really has, :func:`nbsrc.operator_norm.limit_projection`; they
     differ where :math:`\tilde v_k` has ties (p = 1) or zeros (p = inf).
 
-    The gains :math:`\|Jv_k\|_q` never fall in the limit :math:`\alpha=\infty`: by convexity
-    :math:`\|Jv_k\|_q \ge u_k^\top J v_k = \|\tilde v_k\|_{p^*} \ge \tilde v_k^\top v_{k-1} =
-    \|Jv_{k-1}\|_q`. They need not reach the norm: every iteration stops at a local maximum or
-    another stationary point, except that for (2, 2) almost all starts reach it.
+    The gains :math:`\|Jv_k\|_q` never fall from k = 1 on (from 0 on, if v0 is on the sphere), for
+    every step size. Proof: :math:`v_{k-1}` is on the sphere, so the projection is at least as near:
+    :math:`\|v_{k-1}+\alpha\tilde v-v_k\|_2\le\alpha\|\tilde v\|_2`, hence :math:`\tilde v^\top v_k
+    \ge \tilde v^\top v_{k-1}`; and :math:`\|Jv_k\|_q \ge u^\top J v_k = \tilde v^\top v_k \ge
+    \tilde v^\top v_{k-1} = \|Jv_{k-1}\|_q`. They need not reach the norm: the iteration may stop at
+    a local maximum or another stationary point; only for (2, 2) almost all starts reach it.
 
     Args:
         J: ``[..., d, n]``, or the products of a map, see :func:`nbsrc.operator_norm.network_map`.

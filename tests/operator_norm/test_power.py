@@ -54,14 +54,17 @@ def test_the_iterates_are_equation_9_with_autograd(p: float, q: float) -> None:
 
 
 @pytest.mark.parametrize(("p", "q"), PAIRS)
-@pytest.mark.parametrize("limit", ["printed", "projection"])
-def test_the_gains_of_the_limit_never_fall_and_bound_the_norm(
-    p: float, q: float, limit: str
+@pytest.mark.parametrize(
+    ("alpha", "limit"),
+    [(math.inf, "printed"), (math.inf, "projection"), (0.1, "printed"), (1.0, "printed")],
+)
+def test_the_gains_never_fall_and_bound_the_norm(
+    p: float, q: float, alpha: float, limit: str
 ) -> None:
     J = torch.cat([gaussian(15, 1, 3, 4, seed=5), integers(15, 1, 3, 4, seed=6)])
     J = J[(J != 0).flatten(1).any(1)]
     v0 = unit(gaussian(len(J), 20, 4, seed=7), p)
-    found = power_method(J, p, q, v0, 40, limit=limit, on_zero="keep")
+    found = power_method(J, p, q, v0, 40, alpha, limit=limit, on_zero="keep")
     scale = exact_operator_norm(J[:, 0], p, q).unsqueeze(-1)
     assert bool((found.gains.diff(dim=0) >= -1e-13 * scale).all())
     assert bool((found.value <= scale * (1 + 1e-13)).all())
