@@ -128,6 +128,19 @@ def test_well_placed_inside_worked_out_by_hand(
     assert slopes.well_placed(data, 1.0, "inside", constant(1)) is placed
 
 
+def test_well_placed_tells_between_from_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points above each other: right of the middle is near both classes, and beyond all balls."""
+    x = torch.tensor([[0.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    data = LabelledSet(x, torch.tensor([1, 2]), 0.125, 2.0)
+    network = slopes.steep_network(data, 10.0, "outside")
+    for start, place in ((0.25, "outside"), (0.0, "shell")):
+        ends = torch.tensor([[start, 0.5], [start + 0.0625, 0.5]], dtype=torch.float64)
+        pairs = SteepPairs(place, ends[:1], ends[1:], 1.0)
+        monkeypatch.setattr(slopes, "steep_pairs", lambda *_, p=pairs: p)
+        for where in ("outside", "shell"):
+            assert slopes.well_placed(data, 1.0, where, network) is (where == place)
+
+
 def test_single_tooth_is_stretched_too() -> None:
     """One cell holds both points: the network has one tooth, held without a cap."""
     data = line([0, 1], [1, 1], 4)
