@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
+from torch import Tensor
 
 from nbsrc.audits.connections.quadratic import Quadratic, shortest_step
 from nbsrc.audits.finding import Case, collect
@@ -17,6 +18,7 @@ __all__ = [
     "audit_bounds",
     "audit_gap",
     "bounds_by_top_eigenvalue",
+    "limit_bounds",
     "printed_bounds",
     "random_quadratics",
     "small_quadratics",
@@ -30,7 +32,25 @@ def printed_bounds(problem: Quadratic) -> tuple[float, float]:
         problem: The problem.
 
     Returns:
-        Lower and upper bound.
+        Lower and upper bound; NaN where the print is 0/0: H = 0, or a factor in front of the root
+        that is 0.
+    """
+    h = torch.linalg.matrix_norm(problem.H, 2)
+
+    def side(G: Tensor) -> float:
+        return float(G / h * (torch.sqrt(1 + 2 * h * problem.xi / G**2) - 1))
+
+    return side(problem.g.norm()), side(_alignment(problem))
+
+
+def limit_bounds(problem: Quadratic) -> tuple[float, float]:
+    """Return the two sides of eq. (6) with their limits where the print is 0/0.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        Lower and upper bound, in the form free of cancellation.
     """
     return _bounds(problem, float(torch.linalg.matrix_norm(problem.H, 2)))
 
@@ -48,11 +68,16 @@ def bounds_by_top_eigenvalue(problem: Quadratic) -> tuple[float, float]:
 
 
 def _bounds(problem: Quadratic, curvature: float) -> tuple[float, float]:
-    top = torch.linalg.eigh(problem.H).eigenvectors[:, -1]
     lower, upper = lemma31_bounds(
-        float(problem.g.norm()), float((problem.g @ top).abs()), curvature, problem.xi
+        float(problem.g.norm()), float(_alignment(problem)), curvature, problem.xi
     )
     return float(lower), float(upper)
+
+
+def _alignment(problem: Quadratic) -> Tensor:
+    top = torch.linalg.eigh(problem.H).eigenvectors[:, -1]
+    component: Tensor = (problem.g @ top).abs()
+    return component
 
 
 def audit_bounds(
@@ -65,7 +90,8 @@ def audit_bounds(
         bounds: Lower and upper bound of a problem.
 
     Returns:
-        The finding; relative slack, -1 where the step or a bound alone is infinite.
+        The finding; relative slack, -1 where the step or a bound alone is infinite, or a bound is
+        not defined.
     """
 
     def cases() -> Iterator[Case]:
@@ -74,7 +100,7 @@ def audit_bounds(
             length = shortest_step(problem)
             ends = [lower, length, upper]
             shown = {
-                name: value if math.isfinite(value) else "none: no step reaches the level"
+                name: _in_words(value)
                 for name, value in zip(("lower", "shortest", "upper"), ends, strict=True)
             }
             slack = min(_slack(lower, length), _slack(length, upper))
@@ -83,7 +109,15 @@ def audit_bounds(
     return collect(cases(), tolerance=1e-8, family="gradients and symmetric matrices")
 
 
+def _in_words(value: float) -> float | str:
+    if math.isnan(value):
+        return "not defined: 0/0"
+    return value if math.isfinite(value) else "none: no step reaches the level"
+
+
 def _slack(small: float, large: float) -> float:
+    if math.isnan(small) or math.isnan(large):
+        return -1.0
     if math.isinf(small) or math.isinf(large):
         return 0.0 if small == large else (-1.0 if math.isinf(small) else 1.0)
     return (large - small) / max(small, large) if max(small, large) else 0.0
@@ -101,7 +135,7 @@ def audit_gap(problems: Iterable[Quadratic]) -> Finding:
 
     def cases() -> Iterator[Case]:
         for problem in problems:
-            lower, upper = printed_bounds(problem)
+            lower, upper = limit_bounds(problem)
             shown = {**problem.description, "lower": lower, "upper": upper}
             yield -abs(upper - lower) / max(upper, lower), problem.size, shown
 

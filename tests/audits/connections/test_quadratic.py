@@ -91,25 +91,52 @@ def test_box_norm_by_hand() -> None:
 
 def test_bounds_hold_without_negative_eigenvalues() -> None:
     problems = [*lemma31.small_quadratics(0), *lemma31.random_quadratics(40, 0)]
-    assert lemma31.audit_bounds(problems, lemma31.printed_bounds).holds
+    assert lemma31.audit_bounds(problems, lemma31.limit_bounds).holds
+    defined = [q for q in problems if all(map(math.isfinite, lemma31.printed_bounds(q)))]
+    assert 0 < len(defined) < len(problems)
+    assert lemma31.audit_bounds(defined, lemma31.printed_bounds).holds
 
     def swapped(problem: Quadratic) -> tuple[float, float]:
-        lower, upper = lemma31.printed_bounds(problem)
+        lower, upper = lemma31.limit_bounds(problem)
         return upper, lower
 
     assert not lemma31.audit_bounds(problems, swapped).holds
 
 
+@pytest.mark.parametrize(
+    ("g", "diagonal", "undefined"),
+    [
+        ((0.0, -0.5), (0.5, 0.25), [False, True]),  # the gradient is orthogonal to u
+        ((0.0, 0.0), (0.5, 0.25), [True, True]),
+        ((1.0, 0.0), (0.0, 0.0), [True, True]),
+        ((1.0, 1.0), (0.5, 0.25), [False, False]),
+    ],
+)
+def test_where_the_printed_bounds_are_not_defined(
+    g: tuple[float, ...], diagonal: tuple[float, ...], undefined: list[bool]
+) -> None:
+    slope, H = torch.tensor(g).double(), torch.diag(torch.tensor(diagonal).double())
+    problem = Quadratic(slope, H, 1.0)
+    printed, limits = lemma31.printed_bounds(problem), lemma31.limit_bounds(problem)
+    assert [math.isnan(bound) for bound in printed] == undefined
+    for bound, limit in zip(printed, limits, strict=True):
+        assert math.isnan(bound) or bound == pytest.approx(limit, rel=1e-12)
+    assert lemma31.audit_bounds([problem], lemma31.limit_bounds).holds or max(diagonal) == 0
+    found = lemma31.audit_bounds([problem], lemma31.printed_bounds)
+    assert found.holds != any(undefined)
+    assert not any(undefined) or found.counterexample["upper"] == "not defined: 0/0"
+
+
 def test_printed_bounds_fail_for_a_negative_eigenvalue() -> None:
     problems = [*lemma31.small_quadratics(-2), *lemma31.random_quadratics(40, 1, definite=False)]
-    found = lemma31.audit_bounds(problems, lemma31.printed_bounds)
+    found = lemma31.audit_bounds(problems, lemma31.limit_bounds)
     assert not found.holds
     example = found.counterexample
     assert (example["gradient"], example["H"], example["xi"]) == ([1.0], [[-1.0]], 1.0)
     assert example["shortest"] == "none: no step reaches the level"
     repaired = [q for q in problems if float(torch.linalg.eigvalsh(q.H)[-1]) >= 0]
     assert lemma31.audit_bounds(repaired, lemma31.bounds_by_top_eigenvalue).holds
-    assert not lemma31.audit_bounds(repaired, lemma31.printed_bounds).holds
+    assert not lemma31.audit_bounds(repaired, lemma31.limit_bounds).holds
 
 
 def test_gap() -> None:
