@@ -165,7 +165,7 @@ def audit_fgsm(
         instances: Instances, at most eight inputs; the loss is convex in r, so that a corner is
             optimal.
         epsilon: Half the side of the box.
-        precision: Of the gradient. In single precision p rounds to 1 at margins over 17, the
+        precision: Of the gradient. In single precision p rounds to 1 at margins from 17 on, the
             label's part of the gradient vanishes, and the sign can be wrong.
 
     Returns:
@@ -211,5 +211,8 @@ def audit_deepfool(
         best = optimum(x)
         return -abs(float(r.norm()) - best) / best
 
-    results = ((slack(x), x.size, x.description) for x in instances)
-    return collect(results, tolerance=1e-6, family="affine classifiers of two to five classes")
+    points = list(instances)
+    counts = sorted({x.classes for x in points})
+    results = ((slack(x), x.size, x.description) for x in points)
+    family = f"affine classifiers, number of classes: {', '.join(map(str, counts))}"
+    return collect(results, tolerance=1e-6, family=family)

@@ -40,7 +40,7 @@ def audit_same_minimisers(trainings: Iterable[Training]) -> Finding:
 def audit_same_functions(
     trainings: Iterable[Training], factor: float = 1.0, *, antisymmetric: bool = True
 ) -> Finding:
-    """Test the repair of eq. (13): one smallest value, one classifier; centred minimisers in both.
+    """Test the repair of eq. (13): one smallest value, one ``A (w_+ - w_-)`` on the examples.
 
     For every minimiser W of the cross-Lipschitz problem, W minus the mean of its columns minimises
     both problems, and ``A (w_+ - w_-)`` is that of the Jacobian problem.

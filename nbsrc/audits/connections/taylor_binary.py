@@ -24,6 +24,7 @@ __all__ = [
     "audit_different_minimisers",
     "audit_norm",
     "audit_worst_taylor_loss",
+    "eq8",
     "prop31",
     "prop32",
     "prop33",
@@ -56,6 +57,25 @@ def prop31(instance: Instance) -> float:
         The printed value.
     """
     return float(taylor_perturbation_norm(instance.p, instance.nu))
+
+
+def eq8(p: float, nu: float) -> float:
+    """Return eq. (8) term by term, without a guard for its ends.
+
+    Args:
+        p: The label's probability, above 1/2.
+        nu: The norm of ``v_+ - v_-``.
+
+    Returns:
+        The value; infinite or NaN where the formula has none.
+
+    Example:
+        >>> round(eq8(0.9, 2.0), 6), eq8(1.0, 2.0)
+        (1.33498, inf)
+    """
+    label = torch.tensor(p, dtype=torch.float64)
+    xi = torch.log(2 * label)
+    return float((torch.sqrt(1 + 2 * label * xi / (1 - label)) - 1) / (label * nu))
 
 
 def prop32(instance: Instance, order: float = 1) -> float:

@@ -74,3 +74,10 @@ def test_deepfool(right: list[Instance], many: list[Instance]) -> None:
     assert attacks.audit_deepfool(some, overshoot=1e-6).holds
     halved = attacks.audit_deepfool(some, overshoot=-0.5)
     assert not halved.holds
+
+
+def test_deepfool_names_the_classes_it_ran_on(right: list[Instance], many: list[Instance]) -> None:
+    two = attacks.audit_deepfool(right[:3], overshoot=1e-6)
+    assert two.family.endswith("number of classes: 2")
+    counts = ", ".join(str(k) for k in sorted({x.classes for x in many}))
+    assert attacks.audit_deepfool(many, overshoot=1e-6).family.endswith(counts)

@@ -103,3 +103,26 @@ def test_without_dead_units(problems: list[Training]) -> None:
         assert appendix_d.audit_strongly_convex([alive]).holds
     with pytest.raises(ValueError, match="maps"):
         trainings.without_dead_units(problems[0])
+
+
+@pytest.mark.parametrize("c", [1.0, -1.0])
+def test_a_unit_that_never_fires_leaves_many_classifiers(c: float) -> None:
+    """Hidden units (relu x, relu -x), the one example x = y = 1: at x = -1 anything may happen."""
+    features = torch.tensor([[1.0, 0.0]]).double()
+    t = Training(features, torch.ones(1).double(), 1.0, features[None])
+    W = t.minimiser(t.jacobian_objective, trainings.zero_start(t)).clone()
+    least = float(t.jacobian_objective(W))
+    W[1] = torch.tensor([c, -c])
+    assert float(t.jacobian_objective(W)) == pytest.approx(least, abs=1e-15)
+    assert float(t.cross_objective(W)) == pytest.approx(least, abs=1e-15)
+    away = torch.tensor([0.0, 1.0]).double() @ W  # the logits at x = -1
+    assert bool(away[0] > away[1]) == (c > 0)
+
+
+def test_sets_are_equal_where_no_map_is_left() -> None:
+    """A = 0 on every example: every V minimises both objectives, for lambda > 0 too."""
+    none = torch.zeros(1, 1).double()
+    t = Training(none, torch.ones(1).double(), 1.0, none[None])
+    assert equivalence.audit_same_minimisers([t]).holds
+    alive = Training(none + 1, torch.ones(1).double(), 1.0, none[None] + 1)
+    assert not equivalence.audit_same_minimisers([alive]).holds

@@ -87,3 +87,11 @@ def test_box_bound(cases: list[Instance]) -> None:
     found = proofs.audit_box_bound(cases, 1.0, 2)
     assert not found.holds
     assert len(found.counterexample["x"]) == 2
+
+
+def test_eq8_is_prop31_and_has_no_value_at_one(right: list[Instance]) -> None:
+    for x in right:
+        if 1e-2 < x.margin < 8:  # outside, the printed form cancels or p loses its digits
+            assert taylor.eq8(x.p, x.nu) == pytest.approx(taylor.prop31(x), rel=1e-9, abs=0)
+    assert math.isfinite(taylor.eq8(1 - 2**-52, 1.0))
+    assert math.isinf(taylor.eq8(1.0, 1.0))
