@@ -55,20 +55,23 @@ def random_line_cases(count: int, seed: int) -> Iterator[LineCase]:
     """Yield classifiers with small fractional values, ties included.
 
     Args:
-        count: Number of cases.
+        count: Number of cases, at least two.
         seed: Seed of the generator.
 
     Yields:
-        The constant classifier 0 on one point first, then random ones.
+        The constant classifier 0, then 1.4 - 0.8 |x|, then random ones.
     """
     zero = PiecewiseLinear((Fraction(0),), (Fraction(0),))
     yield LineCase(zero, Fraction(0), 1, 2, Fraction(0))
+    ends, top = Fraction(3, 5), Fraction(7, 5)
+    roof = PiecewiseLinear((Fraction(-1), Fraction(0), Fraction(1)), (ends, top, ends))
+    yield LineCase(roof, Fraction(0), 1, 2, Fraction(1))
     generator = torch.Generator().manual_seed(seed)
 
     def draw(low: int, high: int) -> int:
         return int(torch.randint(low, high + 1, (), generator=generator))
 
-    for _ in range(count - 1):
+    for _ in range(count - 2):
         classes, knots = draw(2, 5), draw(1, 4)
         values = tuple(Fraction(draw(0, 4 * classes + 4), 4) for _ in range(knots))
         g = PiecewiseLinear(tuple(Fraction(k) for k in range(knots)), values)
