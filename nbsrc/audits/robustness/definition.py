@@ -59,7 +59,7 @@ def random_line_cases(count: int, seed: int) -> Iterator[LineCase]:
         seed: Seed of the generator.
 
     Yields:
-        The constant classifier 0, then 1.4 - 0.8 |x|, then random ones.
+        The constant classifier 0, then ``1.4 - 0.8 |x|``, then random ones.
     """
     zero = PiecewiseLinear((Fraction(0),), (Fraction(0),))
     yield LineCase(zero, Fraction(0), 1, 2, Fraction(0))
