@@ -77,7 +77,7 @@ def audit_sample_for_itself(seed: int, count: int = 12, *, fresh: bool = False) 
     Args:
         seed: Seed of the samples.
         count: Number of random populations.
-        fresh: Whether the network is judged on the rest of the population instead (a control).
+        fresh: Whether the network is judged on the whole population instead (a control).
 
     Returns:
         The finding; the slack is the certified share minus 1.

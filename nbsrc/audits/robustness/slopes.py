@@ -21,6 +21,7 @@ from nbsrc.constructions import (
     robust_classifier_with_lipschitz,
     steep_pairs,
 )
+from nbsrc.constructions.steep import PLACES
 from nbsrc.lipschitz import lipschitz_lower_bound
 
 __all__ = [
@@ -33,8 +34,6 @@ __all__ = [
     "steep_network",
     "well_placed",
 ]
-
-PLACES = ("outside", "shell", "inside")
 
 
 def coding_bounds() -> dict[str, float]:
