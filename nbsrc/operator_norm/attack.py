@@ -59,6 +59,7 @@ def pga(
     *,
     limit: str = "printed",
     on_zero: str = "error",
+    bounds: tuple[float, float] | None = None,
     keep_iterates: bool = False,
 ) -> Attack:
     r"""Projected gradient ascent in the lp ball around each point.
@@ -88,6 +89,9 @@ def pga(
         limit: For an infinite step, "printed" for (47) or "projection" for the true limit.
         on_zero: Where the gradient is exactly 0 there is no direction: "error" refuses, "keep"
             leaves that point where it is. With a logit norm the start x0 = x is such a point.
+        bounds: Least and largest value of an entry: every iterate is clipped to them. The clean
+            points and the start must lie between them; each entry then moves towards its clean
+            value or not at all, so iterates stay in the ball. Equation (18) has no bounds.
         keep_iterates: Whether to return all iterates and directions.
 
     Returns:
@@ -121,6 +125,7 @@ def pga(
     if not infinite and bool(torch.isinf(step).any()):
         raise ValueError("alpha must be infinite for all points or for none")
     now = _checked_start(x0, points, radius, order).flatten(1)
+    box = None if bounds is None else _checked_bounds(bounds, center, now)
     with torch.no_grad():
         clean = net(points).flatten(1)
     xs, us, vs, losses = [now], [], [], []
@@ -138,7 +143,7 @@ def pga(
         else:
             unit = (now - center) / torch.where(radius > 0, radius, torch.ones_like(radius))
             moved = center + radius * limit_projection(unit, safe, order)
-        now = torch.where(still, now, moved)
+        now = torch.where(still, now, moved if box is None else moved.clamp(*box))
         losses.append(value)
         if keep_iterates:
             xs.append(now)
@@ -169,6 +174,17 @@ def _passes(
         u = loss.direction(clean, logits)
         (cotangent,) = pullback(u)
         return u, loss.value(clean, logits), cotangent.flatten(1)
+
+
+def _checked_bounds(
+    bounds: tuple[float, float], center: Tensor, start: Tensor
+) -> tuple[float, float]:
+    """Return the bounds if they hold for the clean points and the start."""
+    low, high = bounds
+    for name, values in (("x", center), ("x0", start)):
+        if float(values.min()) < low or float(values.max()) > high:
+            raise ValueError(f"{name} must lie within bounds = ({low}, {high})")
+    return low, high
 
 
 def _checked_start(x0: Tensor, points: Tensor, radius: Tensor, p: float) -> Tensor:
