@@ -1,0 +1,15 @@
+"""Regularisers of all four papers behind one interface of four hooks.
+
+Sources: Liang & Huang (2021); Roth, Kilcher & Hofmann (2020); Wen, Li & Jia (2020); Guo, Chen, Chen
+& Zhang. See :class:`nbsrc.regularizers.Regularizer` for the hooks and
+:func:`nbsrc.regularizers.training_step` for the order in which a loop calls them.
+"""
+
+from nbsrc.regularizers.interface import Composition as Composition
+from nbsrc.regularizers.interface import Regularizer as Regularizer
+from nbsrc.regularizers.interface import compose as compose
+from nbsrc.regularizers.interface import training_step as training_step
+from nbsrc.regularizers.layers import WeightLayer as WeightLayer
+from nbsrc.regularizers.layers import weight_layers as weight_layers
+from nbsrc.regularizers.norm_decay import NormDecay as NormDecay
+from nbsrc.regularizers.weight_decay import WeightDecay as WeightDecay
