@@ -5,10 +5,14 @@ Sources: Liang & Huang (2021); Roth, Kilcher & Hofmann (2020); Wen, Li & Jia (20
 :func:`nbsrc.regularizers.training_step` for the order in which a loop calls them.
 """
 
+from nbsrc.regularizers.cross_lipschitz import CrossLipschitz as CrossLipschitz
+from nbsrc.regularizers.curvature import Curvature as Curvature
+from nbsrc.regularizers.input_gradient import InputGradient as InputGradient
 from nbsrc.regularizers.interface import Composition as Composition
 from nbsrc.regularizers.interface import Regularizer as Regularizer
 from nbsrc.regularizers.interface import compose as compose
 from nbsrc.regularizers.interface import training_step as training_step
+from nbsrc.regularizers.jacobian import JacobianPenalty as JacobianPenalty
 from nbsrc.regularizers.layers import WeightLayer as WeightLayer
 from nbsrc.regularizers.layers import weight_layers as weight_layers
 from nbsrc.regularizers.norm_decay import NormDecay as NormDecay
