@@ -4,6 +4,8 @@ On each set of inputs with the same activation pattern such a network is one aff
 here is exact up to rounding; inputs and weights in float64 give errors near 1e-15 relative.
 """
 
+from nbsrc.linear_region.boundary import BoundaryDistance as BoundaryDistance
+from nbsrc.linear_region.boundary import boundary_distance_2d as boundary_distance_2d
 from nbsrc.linear_region.enumeration import Region as Region
 from nbsrc.linear_region.enumeration import RegionLimitError as RegionLimitError
 from nbsrc.linear_region.enumeration import Regions as Regions
@@ -14,3 +16,5 @@ from nbsrc.linear_region.pattern import Pattern as Pattern
 from nbsrc.linear_region.pattern import activation_pattern as activation_pattern
 from nbsrc.linear_region.radius import region_halfspaces as region_halfspaces
 from nbsrc.linear_region.radius import region_radius as region_radius
+from nbsrc.linear_region.segment import SegmentRegions as SegmentRegions
+from nbsrc.linear_region.segment import segment_regions as segment_regions

@@ -100,7 +100,11 @@ def _affine_layer(module: nn.Module) -> Affine | None:
     """
     if isinstance(module, nn.Linear):
         weight, bias = module.weight.detach(), _detached(module.bias)
-        return Affine(lambda x: F.linear(x, weight, bias), lambda x: F.linear(x, weight))
+        return Affine(
+            lambda x: F.linear(x, weight, bias),
+            lambda x: F.linear(x, weight),
+            lambda x: F.linear(x, weight.square()),
+        )
     if isinstance(module, nn.Conv2d):
         return _convolution(module)
     if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -113,11 +117,11 @@ def _affine_layer(module: nn.Module) -> Affine | None:
             averaged: Tensor = pool.forward(value)
             return averaged
 
-        return Affine(average, average)
+        return Affine(average, average, average)  # weights are at most 1
     if isinstance(module, nn.Dropout) and module.training and module.p > 0:
         raise ValueError("is in training mode: it is random; call eval() before")
     if isinstance(module, (nn.Identity, nn.Dropout)):
-        return Affine(lambda x: x, lambda x: x)
+        return Affine(*[lambda x: x] * 3)
     return flatten(module.start_dim, module.end_dim) if isinstance(module, nn.Flatten) else None
 
 
@@ -128,12 +132,16 @@ def _detached(parameter: Tensor | None) -> Tensor | None:
 def _convolution(module: nn.Conv2d) -> Affine:
     weight, bias = module.weight.detach(), _detached(module.bias)
 
-    def convolve(value: Tensor, constant: Tensor | None) -> Tensor:
+    def convolve(value: Tensor, kernel: Tensor, constant: Tensor | None = None) -> Tensor:
         check_image(value, "Conv2d")
-        convolved: Tensor = module._conv_forward(value, weight, constant)  # every padding mode
+        convolved: Tensor = module._conv_forward(value, kernel, constant)  # every padding mode
         return convolved
 
-    return Affine(lambda x: convolve(x, bias), lambda x: convolve(x, None))
+    return Affine(
+        lambda x: convolve(x, weight, bias),
+        lambda x: convolve(x, weight),
+        lambda x: convolve(x, weight.square()),
+    )
 
 
 def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
@@ -149,10 +157,14 @@ def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
     if module.bias is not None:
         shift = shift + module.bias.detach()
 
-    def apply(value: Tensor, constant: bool) -> Tensor:
+    def apply(value: Tensor, factor: Tensor, constant: bool) -> Tensor:
         module._check_input_dim(value)
         shape = (-1, *[1] * (value.ndim - 2))
-        scaled = value * scale.reshape(shape)
+        scaled = value * factor.reshape(shape)
         return scaled + shift.reshape(shape) if constant else scaled
 
-    return Affine(lambda x: apply(x, True), lambda x: apply(x, False))
+    return Affine(
+        lambda x: apply(x, scale, True),
+        lambda x: apply(x, scale, False),
+        lambda x: apply(x, scale.square(), False),
+    )

@@ -33,10 +33,13 @@ class Affine:
     Attributes:
         full: ``x -> L x + c``; may take several tensors.
         linear: ``x -> L x``.
+        squared: ``x -> S x`` with S about the squares of the entries of L: what the variances of
+            rounding errors go through.
     """
 
     full: Callable[..., Tensor]
     linear: Callable[..., Tensor]
+    squared: Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,21 @@ class MaxPool:
         Returns:
             ``[copies * batch, margins]``.
         """
-        places, inside = self._windows(value, gate)
+        places, inside = self.windows(value, gate)
         winner = self.apply(value, gate).flatten(2).unsqueeze(3)
         others = value.flatten(2)[:, :, places]
         return torch.where(inside, winner - others, 0.0).flatten(1)
 
-    def _windows(self, value: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
-        """Return flat indices ``[outputs, taps]`` of the windows, and which lie in the image."""
+    def windows(self, value: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the places of every window.
+
+        Args:
+            value: ``[batch, channels, height, width]``.
+            gate: The winners, ``[batch, channels, out_height, out_width]``.
+
+        Returns:
+            Flat pixel indices ``[outputs, taps]``, and which of them lie in the image.
+        """
         axes = []
         for axis in (0, 1):
             starts = torch.arange(gate.shape[2 + axis]) * self.stride[axis] - self.padding[axis]
@@ -192,7 +203,7 @@ def flatten(start: int, end: int) -> Affine:
     def flat(value: Tensor) -> Tensor:
         return value.flatten(start, end)
 
-    return Affine(flat, flat)
+    return Affine(flat, flat, flat)
 
 
 def check_image(value: Tensor, layer: str) -> None:

@@ -45,7 +45,7 @@ def read_network(net: nn.Module) -> Program:
         steps = [Step(n, layer_operation(n, m), (i,)) for i, (n, m) in enumerate(chain)]
     else:
         steps = traced_steps(net)
-    return Program(tuple(steps or [Step("(model)", Affine(operator.pos, operator.pos), (0,))]))
+    return Program(tuple(steps or [Step("(model)", Affine(*[operator.pos] * 3), (0,))]))
 
 
 def _is_chain(module: nn.Module) -> bool:

@@ -44,15 +44,17 @@ def traced_steps(net: nn.Module) -> list[Step]:
             if node.args[0] not in numbers:
                 raise NotImplementedError("the network must return one tensor")
             if numbers[node.args[0]] != len(steps):  # a later step is not used
-                steps.append(
-                    Step("output", Affine(operator.pos, operator.pos), (numbers[node.args[0]],))
-                )
+                steps.append(Step("output", _unchanged(), (numbers[node.args[0]],)))
         elif not _is_size(node):
             operation, inputs = _node_operation(node, modules)
             _refuse_shared_overwriting(node, modules)
             steps.append(Step(str(node.target), operation, tuple(numbers[i] for i in inputs)))
             numbers[node] = len(steps)
     return steps
+
+
+def _unchanged() -> Affine:
+    return Affine(operator.pos, operator.pos, operator.pos)
 
 
 def _is_size(node: fx.Node) -> bool:
@@ -73,7 +75,7 @@ def _node_operation(
         return layer_operation(str(node.target), modules[str(node.target)]), (args[0],)
     tensors = tuple(a for a in args if isinstance(a, fx.Node) and not _is_size(a))
     if node.target in _SUMS and len(args) == len(tensors) == 2 and not kwargs:
-        return Affine(operator.add, operator.add), tensors
+        return Affine(operator.add, operator.add, operator.add), tensors
     if len(tensors) == 1 and args[0] is tensors[0]:
         operation = _unary(node.target, args[1:], kwargs)
         if operation is not None:
