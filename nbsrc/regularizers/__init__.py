@@ -5,6 +5,10 @@ Sources: Liang & Huang (2021); Roth, Kilcher & Hofmann (2020); Wen, Li & Jia (20
 :func:`nbsrc.regularizers.training_step` for the order in which a loop calls them.
 """
 
+from nbsrc.regularizers.adversarial import AdversarialTraining as AdversarialTraining
+from nbsrc.regularizers.adversarial import LogitAdversary as LogitAdversary
+from nbsrc.regularizers.adversarial import LogitPairing as LogitPairing
+from nbsrc.regularizers.adversarial import Trades as Trades
 from nbsrc.regularizers.cross_lipschitz import CrossLipschitz as CrossLipschitz
 from nbsrc.regularizers.curvature import Curvature as Curvature
 from nbsrc.regularizers.input_gradient import InputGradient as InputGradient
@@ -16,4 +20,8 @@ from nbsrc.regularizers.jacobian import JacobianPenalty as JacobianPenalty
 from nbsrc.regularizers.layers import WeightLayer as WeightLayer
 from nbsrc.regularizers.layers import weight_layers as weight_layers
 from nbsrc.regularizers.norm_decay import NormDecay as NormDecay
+from nbsrc.regularizers.operator_norm import OperatorNormPenalty as OperatorNormPenalty
+from nbsrc.regularizers.threat import SoftmaxDivergence as SoftmaxDivergence
+from nbsrc.regularizers.threat import Threat as Threat
+from nbsrc.regularizers.threat import adversarial_points as adversarial_points
 from nbsrc.regularizers.weight_decay import WeightDecay as WeightDecay

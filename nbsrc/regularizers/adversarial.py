@@ -1,0 +1,245 @@
+r"""Adversarial objectives as penalties on top of the loop's cross-entropy.
+
+The points of the adversary are found in eval mode and held fixed. The network's outputs for them
+are computed as in training, batch norm with the statistics of the adversarial batch, but its
+running statistics come from the loop's own forward passes alone, and dropout never draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nbsrc.operator_norm import AttackLoss, CrossEntropy, LogitNorm
+from nbsrc.operator_norm.duality import printed_maximiser
+from nbsrc.regularizers._arguments import check_generator, check_number, check_share
+from nbsrc.regularizers._evaluation import checked_logits, evaluating
+from nbsrc.regularizers._seeded import Seeded
+from nbsrc.regularizers.threat import SoftmaxDivergence, Threat, adversarial_points
+
+__all__ = ["AdversarialTraining", "LogitAdversary", "LogitPairing", "Trades"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Adversarial(Seeded):
+    """What the four objectives share."""
+
+    threat: Threat
+    generator: torch.Generator | None = None
+    batch_statistics: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            TypeError: If ``threat`` is none.
+        """
+        if not isinstance(self.threat, Threat):
+            raise TypeError(f"threat must be a Threat, got {type(self.threat).__name__}")
+        if self.threat.start != "point":
+            check_generator("generator", self.generator)
+
+    def _attack(self, model: nn.Module, x: Tensor, loss: AttackLoss) -> Tensor:
+        return adversarial_points(model, x, loss, self.threat, self.generator)
+
+    def _outputs(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the logits with a graph to the parameters."""
+        with evaluating(model, batch_statistics=self.batch_statistics), torch.enable_grad():
+            return checked_logits(model(points.detach()), points)
+
+    def _refuse_the_point(self, loss: str) -> None:
+        """Refuse a start at which the adversary's gradient is 0.
+
+        Raises:
+            ValueError: If it is the point itself.
+        """
+        if self.threat.start == "point":
+            raise ValueError(
+                f"threat.start must be 'ball' or 'near': at the point itself {loss} has gradient 0"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class AdversarialTraining(_Adversarial):
+    r"""Adversarial training, FGSM-AT and PGD-AT, on the cross-entropy.
+
+    The penalty is :math:`m\,(\mathcal L(x^*,y)-\mathcal L(x,y))`, so that the loss with it is
+    :math:`(1-m)\mathcal L(x,y)+m\,\mathcal L(x^*,y)`.
+
+    Attributes:
+        threat: What the adversary may do; ``Threat(eps)`` is FGSM.
+        generator: Source of random starts.
+        batch_statistics: Whether batch norm uses the adversarial batch's statistics where it is
+            training, or its running ones.
+        mix: m, in [0, 1]; 1 trains on adversarial points alone.
+
+    Example:
+        >>> net = nn.Linear(1, 2, bias=False)
+        >>> _ = net.weight.data.copy_(torch.tensor([[1.0], [-1.0]]))
+        >>> x, y = torch.tensor([[1.0]]), torch.tensor([0])
+        >>> clean = F.cross_entropy(net(x), y)
+        >>> term = AdversarialTraining(Threat(1.0)).penalty(net, x, y, net(x))
+        >>> round((clean + term).item(), 4)  # at x* = 0: the logarithm of 2
+        0.6931
+    """
+
+    mix: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_share("mix", self.mix)
+
+    def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
+        """The penalty.
+
+        Args:
+            model: The network.
+            x: ``[batch, *input]``.
+            y: ``[batch]``.
+            logits: The loop's outputs for x, whose loss is replaced.
+
+        Returns:
+            A 0-d tensor.
+        """
+        worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
+        return self.mix * (F.cross_entropy(worst, y) - F.cross_entropy(logits, y))
+
+
+@dataclass(frozen=True, eq=False)
+class LogitAdversary(_Adversarial):
+    r"""Adversarial training with the lq-norm loss on the logits, of Theorem 1 of Roth et al.
+
+    .. math:: \frac\lambda r\,\frac1B\sum_b\|f(x_b^*)-f(x_b)\|_q^r
+
+    where :math:`x^*` increases the norm itself. With r = 1 it is :math:`\lambda\epsilon` times the
+    (p, q) operator norm in a linear region that holds the ball, see
+    :class:`nbsrc.regularizers.OperatorNormPenalty`. Both outputs have gradients. Where they agree
+    the value and its gradient are 0.
+
+    Attributes:
+        threat: What the adversary may do; its start must not be the point.
+        generator: Source of random starts.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training.
+        strength: :math:`\lambda`, at least 0.
+        q: The order, at least 1.
+        exponent: r, at least 1.
+    """
+
+    strength: float = 1.0
+    q: float = 2
+    exponent: float = 1
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_number("strength", self.strength)
+        check_number("exponent", self.exponent, minimum=1)
+        LogitNorm(self.q)
+        self._refuse_the_point("the norm of the logits' change")
+
+    def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
+        """The penalty.
+
+        Args:
+            model: The network.
+            x: ``[batch, *input]``.
+            y: Not used.
+            logits: Not used: both outputs are computed in the same mode.
+
+        Returns:
+            A 0-d tensor.
+        """
+        worst = self._attack(model, x, LogitNorm(self.q))
+        change = self._outputs(model, worst) - self._outputs(model, x)
+        norms = (change * printed_maximiser(change.detach(), self.q)).sum(1)
+        return self.strength / self.exponent * norms.pow(self.exponent).mean()
+
+
+@dataclass(frozen=True, eq=False)
+class LogitPairing(_Adversarial):
+    r"""Adversarial logit pairing, ALP (Kannan, Kurakin & Goodfellow 2018).
+
+    .. math:: \tfrac12\mathcal L(x,y)+\tfrac12\mathcal L(x^*,y)
+        +\frac\lambda B\sum_b\|f(x_b)-f(x_b^*)\|_2^2
+
+    is the loss with this penalty for mix 1/2; the adversary increases the cross-entropy.
+
+    Attributes:
+        threat: What the adversary may do.
+        generator: Source of random starts.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training.
+        strength: :math:`\lambda`, at least 0.
+        mix: Share of the adversarial loss, in [0, 1].
+    """
+
+    strength: float = 1.0
+    mix: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_number("strength", self.strength)
+        check_share("mix", self.mix)
+
+    def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
+        """The penalty.
+
+        Args:
+            model: The network.
+            x: ``[batch, *input]``.
+            y: ``[batch]``.
+            logits: The loop's outputs for x, of whose loss a share is replaced.
+
+        Returns:
+            A 0-d tensor.
+        """
+        worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
+        pairs = (worst - self._outputs(model, x)).square().sum(1).mean()
+        mixed = self.mix * (F.cross_entropy(worst, y) - F.cross_entropy(logits, y))
+        return mixed + self.strength * pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Trades(_Adversarial):
+    r"""TRADES (Zhang et al. 2019): the divergence of the outputs at the clean and the worst point.
+
+    .. math:: \beta\,\frac1B\sum_b\mathrm{KL}\big(\mathrm{softmax}f(x_b)\,\big\|\,
+        \mathrm{softmax}f(x_b^*)\big)
+
+    with :math:`x^*` increasing the same divergence and gradients through both outputs. From
+    log-probabilities on both sides, so value and gradient are finite everywhere, 0 at distance 0.
+
+    Attributes:
+        threat: What the adversary may do; its start must not be the point. TRADES starts "near".
+        generator: Source of random starts.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training.
+        beta: :math:`\beta`, at least 0 (the paper's :math:`1/\lambda`).
+    """
+
+    beta: float = 6.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_number("beta", self.beta)
+        self._refuse_the_point("the divergence")
+
+    def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
+        """The penalty.
+
+        Args:
+            model: The network.
+            x: ``[batch, *input]``.
+            y: Not used.
+            logits: Not used: both outputs are computed in the same mode.
+
+        Returns:
+            A 0-d tensor.
+        """
+        loss = SoftmaxDivergence()
+        worst = self._outputs(model, self._attack(model, x, loss))
+        return self.beta * loss.value(self._outputs(model, x), worst).mean()
