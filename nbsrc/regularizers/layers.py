@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from nbsrc.conv import Geometry
+from nbsrc.conv.axis import pixel_profiles
 from nbsrc.layer_operators import kind_of
 from nbsrc.layer_trace import Example, Shape, model_preserved, traced_calls
 from nbsrc.regularizers._arguments import submodule
@@ -206,7 +207,8 @@ def _layer(name: str, module: Any, calls: list[tuple[Shape, Shape]]) -> WeightLa
         raise ValueError(
             f"layer {name!r} must be called at one size, got {[given for given, _ in sizes]}"
         )
-    (given, out), remark, built = sizes[0], "", None
+    (given, out), remark = sizes[0], ""
+    built: Geometry | None
     options = {key: getattr(module, key) for key in ("stride", "padding", "dilation")}
     try:
         if kind == "conv":
@@ -220,8 +222,10 @@ def _layer(name: str, module: Any, calls: list[tuple[Shape, Shape]]) -> WeightLa
         else:
             options["output_padding"] = _output_padding(module, given, out)
             built = Geometry.for_conv_transpose(given[1:], module.kernel_size, ndim=ndim, **options)
+        for axis in built.axes:
+            pixel_profiles(axis)  # refuses kernels that wrap onto themselves
     except NotImplementedError as error:
-        remark = str(error)
+        remark, built = str(error), None
     return WeightLayer(name, kind, built, module.groups, shape, given, out, remark)
 
 
