@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nbsrc.audits.singular_values import (
+    complexity,
     concentration,
     generalisation,
     interlacing,
@@ -82,8 +83,8 @@ def test_rescaling() -> None:
     other = rescaling.mlp([[[2, 0], [0, 1]], [[1, 2]]])
     with pytest.raises(ValueError, match="same function"):
         audit([(net, other)], lambda s: s.std, (1, 2))
-    assert rescaling.audit_complexity_invariance(scaled, (1, 2)).holds
-    assert not rescaling.audit_complexity_invariance(units, (1, 2)).holds
+    assert complexity.audit_complexity_invariance(scaled, (1, 2)).holds
+    assert not complexity.audit_complexity_invariance(units, (1, 2)).holds
 
 
 def test_rescaled_network_with_biases_computes_the_same() -> None:
@@ -103,9 +104,11 @@ def test_complexity() -> None:
     cnn = rescaling.plain_cnn(torch.Generator().manual_seed(0), (2, 3))
     nets = [(rescaling.mlp([[[2, 0], [0, 1]], [[1, 1]]]), (1, 2)), (ones, (1, 1, 1, 3)),
             (cnn, (1, 1, 8, 8))]  # fmt: skip
-    audit = rescaling.audit_complexity_bounds
+    audit = complexity.audit_complexity_bounds
     assert audit(nets, lambda net, records: spectral_complexity(records)).holds
-    assert not audit(nets, lambda net, records: rescaling.kernel_norms(net)).holds
+    assert not audit(nets, lambda net, records: complexity.kernel_norms(net)).holds
+    assert complexity.audit_complexity_is_product(nets).holds
+    assert not complexity.audit_complexity_is_product(nets, skip=1).holds
 
 
 def test_torus() -> None:
@@ -163,3 +166,9 @@ def test_zigzag_of_height_two_flips_between_its_test_points() -> None:
     z = concentration.Zigzag(1, 0, 2)
     assert z.test_margins.tolist() == [1.0] * 4
     assert z.margins(torch.tensor([1.0, 3.0, 5.0])).tolist() == [-1.0] * 3
+
+
+def test_units_reach_the_maximum() -> None:
+    nets = rescaling.random_mlps(8, 0)
+    assert rescaling.audit_units_reach_the_maximum(nets).holds
+    assert not rescaling.audit_units_reach_the_maximum(nets, one_factor=True).holds
