@@ -66,9 +66,12 @@ def test_limit_of_a_run_is_no_run_of_limits() -> None:
     tied = case([[0, 1], [1, 1]], [0.5, -0.5])
     assert not theorem.audit_same_iterates([tied], 2.0, math.inf, limit="projection").holds
     assert theorem.audit_each_step([tied], 2.0, math.inf, limit="projection").holds
-    for alpha in (1e4, 1e8, 1e12):  # the tie is never reached
-        second = theorem.attack_path(tied, 2.0, math.inf, 2, alpha=alpha)[-1, 0]
-        assert second.tolist() == pytest.approx([0, -1], abs=2 / alpha)
+    for J, start, q in (([[0, 1], [1, 1]], [0.5, -0.5], math.inf),
+                        ([[1, 1], [0, 1]], [0.5, -0.25], 1.0)):  # fmt: skip
+        found = theorem.audit_run_of_limits(J, start, q)
+        assert not found.holds
+        assert found.worst_slack < -0.4
+    assert theorem.audit_run_of_limits([[2, 1], [0, 1]], [0.5, 0.5], math.inf).holds
 
 
 def test_same_gains(small: list[Case]) -> None:
