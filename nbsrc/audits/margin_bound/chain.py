@@ -10,7 +10,7 @@ from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.margin_bound.chance import Draw, cell_sums, multinomial
 from nbsrc.claims import Finding
 
-__all__ = ["audit_multinomial", "audit_remainder", "audit_split"]
+__all__ = ["audit_definition_8", "audit_multinomial", "audit_remainder", "audit_split"]
 
 
 def audit_multinomial(family: Iterable[Draw], *, after: bool = False) -> Finding:
@@ -102,3 +102,37 @@ def audit_remainder(family: Iterable[Draw], factor: float = 1.0) -> Finding:
             yield float(slack.min()), d.size, d.description
 
     return collect(cases(), tolerance=1e-12, family="all samples, worst means of the cells")
+
+
+def audit_definition_8(family: Iterable[Draw], factor: float = 1.0) -> Finding:
+    """Test Definition 8 with the least ``epsilon(S)``: pair by pair, and finer is not larger.
+
+    Args:
+        family: Draws; the loss of atom i is ``i / (N - 1)``.
+        factor: Factor of the least ``epsilon(S)``.
+
+    Returns:
+        The finding, over all samples; the slack is the smallest room in a pair.
+    """
+
+    def least(seen: list[int], cells: list[int], loss: list[float]) -> float:
+        pairs = [(i, j) for i in seen for j in range(len(loss)) if cells[i] == cells[j]]
+        return max(abs(loss[i] - loss[j]) for i, j in pairs)
+
+    def cases() -> Iterator[Case]:
+        for d in family:
+            N = len(d.mu)
+            loss = torch.linspace(0, 1, N, dtype=torch.float64).tolist()
+            cells = d.cells.tolist()
+            for shares in d.samples[0]:
+                seen = shares.nonzero()[:, 0].tolist()
+                epsilon = factor * least(seen, cells, loss)
+                rooms = [
+                    epsilon - abs(loss[i] - loss[j])
+                    for i in seen for j in range(N) if cells[i] == cells[j]
+                ]  # fmt: skip
+                finest = least(seen, list(range(N)), loss)
+                slack = min(*rooms, epsilon - finest, 0.0) if finest == 0 else -1.0
+                yield slack, d.size, {**d.description, "seen": seen}
+
+    return collect(cases(), tolerance=1e-12, family="all samples, partitions fixed before")

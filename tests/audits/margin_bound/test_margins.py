@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nbsrc.audits.margin_bound import margins, networks
+from nbsrc.audits.margin_bound import margins, networks, repairs
 from nbsrc.margins import row_rank_constant
 
 
@@ -28,6 +28,8 @@ def test_the_printed_bound_fails_with_every_hypothesis() -> None:
     assert found.counterexample["left"] == pytest.approx(2**0.5)
     both = margins.with_hypotheses(networks.lines((1, -1)))
     assert margins.audit_margin_bound(both).counterexample["left"] == pytest.approx(2)
+    assert margins.audit_smallest_margin(both).counterexample["right"] == pytest.approx(1)
+    assert margins.audit_smallest_margin(both, factor=3.2).holds
 
 
 def test_orthogonal_weights_do_not_save_it() -> None:
@@ -43,7 +45,7 @@ def test_orthogonal_weights_do_not_save_it() -> None:
 
 
 def test_repairs_hold_and_are_sharp(planes: list[networks.Example]) -> None:
-    for audit in (margins.audit_row_rank, margins.audit_local_margin):
+    for audit in (repairs.audit_row_rank, repairs.audit_local_margin):
         assert audit(planes).holds
         assert audit(planes).trials > 50
         assert not audit(planes, 1.01).holds
@@ -55,8 +57,8 @@ def test_row_rank_audit_sees_a_wrong_constant(
     def wrong(weights: tuple[torch.Tensor, ...], y: int) -> float:
         return row_rank_constant(weights, y) * 2**0.5
 
-    monkeypatch.setattr(margins, "row_rank_constant", wrong)
-    assert not margins.audit_row_rank(planes).holds
+    monkeypatch.setattr(repairs, "row_rank_constant", wrong)
+    assert not repairs.audit_row_rank(planes).holds
 
 
 def test_closest_point(planes: list[networks.Example]) -> None:

@@ -98,6 +98,8 @@ def test_chain() -> None:
     assert chain.audit_split(family, conditional=True).holds
     assert chain.audit_split(family, conditional=True, total=True).holds
     assert chain.audit_remainder(family, 0.5).holds
+    assert chain.audit_definition_8(family).holds
+    assert not chain.audit_definition_8(family, 0.9).holds
     assert not chain.audit_remainder(family, 0.49).holds
 
 
