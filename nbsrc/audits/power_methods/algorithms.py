@@ -118,7 +118,7 @@ def audit_feasible(cases: Iterable[Case], p: float, seed: int, *, clip: bool = T
     return collect(results(), tolerance=1e-9, family="uniform starts, steps 0.2, 2 and 1000 eps")
 
 
-def audit_uniform(p: float, n: int, count: int, seed: int) -> Finding:
+def audit_uniform(p: float, n: int, count: int, seed: int, *, squeeze: float = 1.0) -> Finding:
     """Test ``x_0 ~ U``: ``||x_0 - x||_p^n`` is uniform, and so is every orthant.
 
     Args:
@@ -126,13 +126,14 @@ def audit_uniform(p: float, n: int, count: int, seed: int) -> Finding:
         n: Inputs.
         count: Draws.
         seed: Seed.
+        squeeze: The draws are multiplied by this, for a control.
 
     Returns:
         The finding; the slack is the critical Kolmogorov distance (1e-4) minus the distance.
     """
     g = torch.Generator().manual_seed(seed)
     zero = torch.zeros(count, n, dtype=torch.float64)
-    draws = uniform_in_ball(zero, 1.0, p, g)
+    draws = squeeze * uniform_in_ball(zero, 1.0, p, g)
     levels = torch.linalg.vector_norm(draws, p, dim=-1).pow(n).sort().values
     grid = torch.arange(1, count + 1, dtype=torch.float64) / count
     distance = float((levels - grid).abs().amax())

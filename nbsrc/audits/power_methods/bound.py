@@ -20,7 +20,6 @@ __all__ = [
     "Linearised",
     "audit_bound",
     "audit_exact_gap",
-    "audit_zero",
     "ball_points",
     "exact_maximum_1d",
     "linearised",
@@ -154,36 +153,6 @@ def audit_bound(
                 yield slack, (*case.size, number), {**shown, "deviation": float(apart)}
 
     return collect(results(), tolerance=1e-9, family=f"p = {p:g}, q = {q:g}; eps/r in {sizes}")
-
-
-def audit_zero(cases: Iterable[Case], p: float, sizes: Iterable[float], *, only: bool) -> Finding:
-    """Test when the bound is 0: if ``eps <= r``, and, if asked, only then.
-
-    Args:
-        cases: Fully connected cases.
-        p: The order of the ball.
-        sizes: Radii in units of the cell's.
-        only: Whether the converse is tested as well.
-
-    Returns:
-        The finding; the slack is minus the bound, or -1 where it is 0 beyond the cell.
-    """
-    sizes = list(sizes)
-
-    def results() -> Iterator[Result]:
-        for case in cases:
-            around = linearised(case.net, case.x)
-            for size in sizes:
-                bound = float(remainder(around, size * case.radius(p) / 0.9, p).sum())
-                inside = size <= 1
-                slack = -bound if inside else (0.0 if bound > 0 or not only else -1.0)
-                weights = (
-                    [W.tolist() for W in around.weights] if case.J.numel() == 1 else case.words
-                )
-                shown = {"weights": weights, "eps / radius": size, "bound": bound}
-                yield slack, (sum(W.numel() for W in around.weights),), shown
-
-    return collect(results(), tolerance=1e-12, family=f"p = {p:g}; eps/r in {sizes}")
 
 
 def exact_maximum_1d(net: nn.Module, x: Tensor, eps: float, q: float) -> float:

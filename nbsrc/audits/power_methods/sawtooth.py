@@ -17,6 +17,7 @@ from nbsrc.claims import Finding
 
 __all__ = [
     "audit_iterates_agree",
+    "audit_not_decided",
     "audit_values_agree",
     "deviation",
     "flat_and_steep",
@@ -148,3 +149,23 @@ def slopes(net: nn.Module, points: int = 400) -> Tensor:
     """
     grid = torch.linspace(-1, 1, points, dtype=torch.float64)[:, None].requires_grad_()
     return torch.autograd.grad(net(grid).sum(), grid)[0].squeeze(-1)
+
+
+def audit_not_decided(sizes: Iterable[float]) -> Finding:
+    """Test that J and the radius of the cell do not decide the maximum in a ball.
+
+    Args:
+        sizes: Radii; the cell of both networks has radius 1.
+
+    Returns:
+        The finding; the slack is the difference of the two maxima minus 0.1.
+    """
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    flat, steep = flat_and_steep()
+
+    def results() -> Iterator[Result]:
+        for number, eps in enumerate(sizes):
+            values = [exact_maximum_1d(net, zero, eps, 2.0) for net in (flat, steep)]
+            yield abs(values[0] - values[1]) - 0.1, (number,), {"eps": eps, "maxima": values}
+
+    return collect(results(), tolerance=0, family="clip(x) and 2x - clip(x), equal J and radius")

@@ -11,10 +11,11 @@ from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
 from nbsrc.audits.power_methods.cases import affine
 from nbsrc.claims import Finding
-from nbsrc.linear_region import activation_pattern
+from nbsrc.linear_region import activation_pattern, region_radius
 
 __all__ = [
     "agreement",
+    "audit_curve_decides",
     "audit_shared",
     "hinge_net",
     "intersection",
@@ -121,3 +122,31 @@ def shared_curve(net: nn.Module, points: Sequence[float], sizes: Sequence[float]
         ]
         found.append(float(sum(shares)) / 2)
     return found
+
+
+def audit_curve_decides(sizes: Sequence[float]) -> Finding:
+    """Test that networks with the same curve of shared activations have the same mean radius.
+
+    All pairs of two-hinge networks with hinges 1 and 2, at the data 0 and 3.
+
+    Args:
+        sizes: Sizes of the noise.
+
+    Returns:
+        The finding over pairs with equal curves; minus the difference of the mean radii.
+    """
+    data = torch.tensor([[0.0], [3.0]], dtype=torch.float64)
+    hinges = [(1, 1), (1, 2), (2, 2)]
+    nets = [hinge_net(h) for h in hinges]
+    curves = [shared_curve(net, [0.0, 3.0], sizes) for net in nets]
+    means = [float(region_radius(net, data, 2).mean()) for net in nets]
+
+    def results() -> Iterator[Result]:
+        for i in range(3):
+            for j in range(i + 1, 3):
+                if curves[i] == curves[j]:
+                    shown = {"hinges": [list(hinges[i]), list(hinges[j])], "data": [0, 3],
+                             "mean radii": [means[i], means[j]]}  # fmt: skip
+                    yield -abs(means[i] - means[j]), (i, j), shown
+
+    return collect(results(), tolerance=0, family=f"pairs with equal curves at {list(sizes)}")

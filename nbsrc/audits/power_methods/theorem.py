@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
-from nbsrc.audits.power_methods.cases import Case, linear_net
+from nbsrc.audits.power_methods.cases import Case
 from nbsrc.audits.power_methods.iteration import (
     Project,
     Step,
@@ -26,7 +26,6 @@ from nbsrc.operator_norm import power_method, project_ball
 __all__ = [
     "attack_path",
     "audit_each_step",
-    "audit_run_of_limits",
     "audit_same_gains",
     "audit_same_iterates",
     "compared",
@@ -182,32 +181,6 @@ def audit_same_gains(
                 yield from compared(case, p, q, starts, one, two)
 
     return collect(results(), tolerance=1e-6, family=family_of(p, q))
-
-
-def audit_run_of_limits(J: list[list[float]], start: list[float], q: float) -> Finding:
-    """Test for p = 2 that the runs with large steps tend to the run of the limits.
-
-    Args:
-        J: A matrix for which a later iterate of the limits lies on a kink of the q-norm.
-        start: The start.
-        q: The order of the loss.
-
-    Returns:
-        The finding over steps from 1e4 to 1e12; the tolerance 1e-3 is far above ``eps / alpha``.
-    """
-    point = torch.zeros(1, len(start), dtype=torch.float64)
-    first = torch.tensor([start], dtype=torch.float64)
-    case = Case(linear_net(J), point, first, "linear", whole=True)
-
-    def results() -> Iterator[Result]:
-        end = power_path(case, 2.0, q, 2, "projection")[-1, 0]
-        for exponent in (4, 6, 8, 10, 12):
-            run = attack_path(case, 2.0, q, 2, alpha=10.0**exponent)[-1, 0]
-            shown = {"J": J, "start": start, "q": word(q), "alpha / eps": f"1e{exponent}",
-                     "attack": run.tolist(), "power method": end.tolist()}  # fmt: skip
-            yield -float((run - end).abs().amax()), (exponent,), shown
-
-    return collect(results(), tolerance=1e-3, family="second iterate, steps 1e4 to 1e12 eps")
 
 
 def compared(

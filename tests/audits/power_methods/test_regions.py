@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbsrc.audits.power_methods import bound, regions, sawtooth, shared
+from nbsrc.audits.power_methods import bound, bound_edges, regions, sawtooth, shared
 from nbsrc.audits.power_methods.cases import ORDERS, PAIRS, Case, affine, dense_net, random_cases
 from nbsrc.linear_region import region_radius
 
@@ -75,8 +75,8 @@ def test_bound_with_the_exact_maximum(q: float) -> None:
 
 def test_bound_is_zero_in_the_cell_but_not_only_there() -> None:
     cases, sizes = [*DENSE, dead_weight()], (0.5, 1.0, 1.5, 5)
-    assert bound.audit_zero(cases, 2.0, sizes, only=False).holds
-    found = bound.audit_zero(cases, 2.0, sizes, only=True)
+    assert bound_edges.audit_zero(cases, 2.0, sizes, only=False).holds
+    found = bound_edges.audit_zero(cases, 2.0, sizes, only=True)
     assert found.counterexample["weights"] == [[[1.0], [1.0]], [[0.0, 1.0]]]
 
 
@@ -121,3 +121,23 @@ def test_same_curve_other_radii() -> None:
     assert one == two == [1, 0.75, 0.5, 0.5]
     x = torch.tensor([[0.0], [3.0]]).double()
     assert [region_radius(net, x, math.inf).tolist() for net in nets] == [[1, 2], [1, 1]]
+
+
+def test_curve_does_not_decide() -> None:
+    found = shared.audit_curve_decides([0.5, 1.5, 2.5, 4.5])
+    assert found.counterexample["hinges"] == [[1, 1], [1, 2]]
+    assert found.counterexample["mean radii"] == [1.5, 1.0]
+
+
+def test_not_decided_beyond_the_cell_only() -> None:
+    assert sawtooth.audit_not_decided([1.5, 2.0]).holds
+    assert not sawtooth.audit_not_decided([0.9]).holds
+
+
+@pytest.mark.parametrize("q", ORDERS)
+def test_one_layer(q: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases, sizes = on_the_line(10), (0.9, 1.5, 5)
+    assert bound_edges.audit_one_layer(cases, 2.0, q, sizes).holds
+    right = bound_edges.remainder
+    monkeypatch.setattr(bound_edges, "remainder", lambda *a, **k: 2 * right(*a, **k))
+    assert not bound_edges.audit_one_layer(cases, 2.0, q, sizes).holds

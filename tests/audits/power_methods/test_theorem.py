@@ -68,10 +68,10 @@ def test_limit_of_a_run_is_no_run_of_limits() -> None:
     assert theorem.audit_each_step([tied], 2.0, math.inf, limit="projection").holds
     for J, start, q in (([[0, 1], [1, 1]], [0.5, -0.5], math.inf),
                         ([[1, 1], [0, 1]], [0.5, -0.25], 1.0)):  # fmt: skip
-        found = theorem.audit_run_of_limits(J, start, q)
+        found = steps.audit_run_of_limits(J, start, q)
         assert not found.holds
         assert found.worst_slack < -0.4
-    assert theorem.audit_run_of_limits([[2, 1], [0, 1]], [0.5, 0.5], math.inf).holds
+    assert steps.audit_run_of_limits([[2, 1], [0, 1]], [0.5, 0.5], math.inf).holds
 
 
 def test_same_gains(small: list[Case]) -> None:
