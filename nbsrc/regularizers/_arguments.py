@@ -27,17 +27,6 @@ def check_number(
     return float(value)
 
 
-def check_share(name: str, value: Any) -> float:
-    """Return a number in [0, 1].
-
-    Raises:
-        ValueError: If it is out of range.
-    """
-    if not 0 <= check_number(name, value) <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value!r}")
-    return float(value)
-
-
 def check_count(name: str, value: Any) -> int:
     """Return a positive integer.
 

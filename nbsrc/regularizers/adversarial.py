@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from nbsrc.operator_norm import AttackLoss, CrossEntropy, LogitNorm
 from nbsrc.operator_norm.duality import printed_maximiser
-from nbsrc.regularizers._arguments import check_generator, check_number, check_share
+from nbsrc.regularizers._arguments import check_generator, check_number
 from nbsrc.regularizers._evaluation import checked_logits, evaluating
 from nbsrc.regularizers._seeded import Seeded
 from nbsrc.regularizers.threat import SoftmaxDivergence, Threat, adversarial_points
@@ -66,15 +66,17 @@ class _Adversarial(Seeded):
 class AdversarialTraining(_Adversarial):
     r"""Adversarial training, FGSM-AT and PGD-AT, on the cross-entropy.
 
-    The penalty is :math:`m\,(\mathcal L(x^*,y)-\mathcal L(x,y))`, so that the loss with it is
-    :math:`(1-m)\mathcal L(x,y)+m\,\mathcal L(x^*,y)`.
+    The penalty makes the loop's loss :math:`c\,\mathcal L(x,y)+a\,\mathcal L(x^*,y)`: it is
+    :math:`a\,\mathcal L(x^*,y)-(1-c)\mathcal L(x,y)`. With c = 0 and a = 1 training is on
+    adversarial points alone; with c = 1 and :math:`a=\lambda` it is equation (14) of Roth et al.
 
     Attributes:
         threat: What the adversary may do; ``Threat(eps)`` is FGSM.
         generator: Source of random starts.
         batch_statistics: Whether batch norm uses the adversarial batch's statistics where it is
             training, or its running ones.
-        mix: m, in [0, 1]; 1 trains on adversarial points alone.
+        clean: c, at least 0.
+        adversarial: a, at least 0.
 
     Example:
         >>> net = nn.Linear(1, 2, bias=False)
@@ -86,12 +88,14 @@ class AdversarialTraining(_Adversarial):
         0.6931
     """
 
-    mix: float = 1.0
+    clean: float = 0.0
+    adversarial: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        check_share("mix", self.mix)
+        check_number("clean", self.clean)
+        check_number("adversarial", self.adversarial)
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty.
@@ -106,7 +110,8 @@ class AdversarialTraining(_Adversarial):
             A 0-d tensor.
         """
         worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
-        return self.mix * (F.cross_entropy(worst, y) - F.cross_entropy(logits, y))
+        missing = self.clean - 1
+        return self.adversarial * F.cross_entropy(worst, y) + missing * F.cross_entropy(logits, y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,27 +168,30 @@ class LogitAdversary(_Adversarial):
 class LogitPairing(_Adversarial):
     r"""Adversarial logit pairing, ALP (Kannan, Kurakin & Goodfellow 2018).
 
-    .. math:: \tfrac12\mathcal L(x,y)+\tfrac12\mathcal L(x^*,y)
+    .. math:: c\,\mathcal L(x,y)+a\,\mathcal L(x^*,y)
         +\frac\lambda B\sum_b\|f(x_b)-f(x_b^*)\|_2^2
 
-    is the loss with this penalty for mix 1/2; the adversary increases the cross-entropy.
+    is the loop's loss with this penalty; the adversary increases the cross-entropy.
 
     Attributes:
         threat: What the adversary may do.
         generator: Source of random starts.
         batch_statistics: Whether batch norm uses the batch's statistics where it is training.
         strength: :math:`\lambda`, at least 0.
-        mix: Share of the adversarial loss, in [0, 1].
+        clean: c, at least 0; half and half by default.
+        adversarial: a, at least 0.
     """
 
     strength: float = 1.0
-    mix: float = 0.5
+    clean: float = 0.5
+    adversarial: float = 0.5
 
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
         check_number("strength", self.strength)
-        check_share("mix", self.mix)
+        check_number("clean", self.clean)
+        check_number("adversarial", self.adversarial)
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty.
@@ -199,7 +207,8 @@ class LogitPairing(_Adversarial):
         """
         worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
         pairs = (worst - self._outputs(model, x)).square().sum(1).mean()
-        mixed = self.mix * (F.cross_entropy(worst, y) - F.cross_entropy(logits, y))
+        missing = self.clean - 1
+        mixed = self.adversarial * F.cross_entropy(worst, y) + missing * F.cross_entropy(logits, y)
         return mixed + self.strength * pairs
 
 

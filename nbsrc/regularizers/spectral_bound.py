@@ -36,7 +36,8 @@ class SpectralBound(Regularizer):
         bound: c, greater than 0.
         always: Whether smaller norms are scaled up to the bound.
         certified: Whether to divide by a proven upper value of the norm; else by what Lanczos
-            iterations found, which is quicker for large layers and not proven.
+            iterations found, which takes a fraction of the time for large layers and may be a
+            little too small.
         rtol: Relative accuracy of the norm.
 
     Example:

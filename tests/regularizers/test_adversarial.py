@@ -55,15 +55,16 @@ def mean_loss(net, points, y):
     return sum(oracle.cross_entropy(net, point, int(label)) for point, label in pairs) / len(y)
 
 
-@pytest.mark.parametrize("mix", [1.0, 0.5])
-def test_fgsm_training(mix):
+@pytest.mark.parametrize(("clean", "adversarial"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.3)])
+def test_fgsm_training(clean, adversarial):
     net, (x, y) = oracle.small_net(), oracle.batch()
     worst = fgsm(net, x, y, 0.3)
 
     def value(model):
-        return mix * (mean_loss(model, worst, y) - mean_loss(model, x, y))
+        return adversarial * mean_loss(model, worst, y) - (1 - clean) * mean_loss(model, x, y)
 
-    oracle.check_penalty(net, x, y, AdversarialTraining(Threat(0.3), mix=mix), value)
+    regularizer = AdversarialTraining(Threat(0.3), clean=clean, adversarial=adversarial)
+    oracle.check_penalty(net, x, y, regularizer, value)
 
 
 def test_the_loss_with_the_penalty_is_the_loss_of_the_adversarial_points():
@@ -324,8 +325,8 @@ def test_wrong_settings():
         AdversarialTraining(1.0)
     with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got NoneType"):
         AdversarialTraining(NEAR)
-    with pytest.raises(ValueError, match=r"mix must be in \[0, 1\], got 2"):
-        LogitPairing(Threat(1.0), mix=2)
+    with pytest.raises(ValueError, match=r"clean must be in \[0, inf\), got -1"):
+        LogitPairing(Threat(1.0), clean=-1)
     with pytest.raises(ValueError, match="at the point itself the divergence has gradient 0"):
         Trades(Threat(1.0))
     with pytest.raises(ValueError, match="at the point itself the norm of the logits' change"):
