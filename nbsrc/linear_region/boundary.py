@@ -17,7 +17,7 @@ from nbsrc.linear_region.enumeration import Region, enumerate_regions
 __all__ = ["BoundaryDistance", "boundary_distance_2d"]
 
 #: Half sides of the boxes that are searched before the whole plane.
-_HALF_SIDES = (1.0, 8.0, 64.0)
+_HALF_SIDES = (0.125, 1.0, 8.0, 64.0)
 #: What rounding may make of 0, relative to the terms of a sum.
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
@@ -76,10 +76,10 @@ def boundary_distance_2d(
 
     With ``box`` only the box is searched, and the distance is exact if it is not larger than the
     distance to the edge of the box; else ``lower`` is that distance. Without it, growing boxes
-    around x are searched (half sides 1, 8, 64), then the whole plane, which needs linear programmes
-    and may take long. Ends are exact up to rounding, which is not part of the bracket: candidates
-    count if they miss no inequality by more than 64 roundings of its terms. Regions thinner than
-    the enumeration's tolerance are not looked for.
+    around x are searched (half sides 1/8, 1, 8, 64), then the whole plane, which needs linear
+    programmes and may take long. Ends are exact up to rounding, which is not part of the bracket:
+    candidates count if they miss no inequality by more than 64 roundings of its terms. Regions
+    thinner than the enumeration's tolerance are not looked for.
 
     Args:
         net: A network with two inputs and two or more outputs, see
@@ -120,10 +120,13 @@ def boundary_distance_2d(
         if room < 0:
             raise ValueError(f"x must lie in the box, got {point.tolist()}")
         return _search(net, point, ord, (low, high), room, max_regions)
+    known = math.inf  # no boundary point farther away than this can be nearest
     for half in _HALF_SIDES:
-        found = _search(net, point, ord, (point - half, point + half), half, max_regions)
+        side = min(half, 1.0001 * known)
+        found = _search(net, point, ord, (point - side, point + side), side, max_regions)
         if found.exact:
             return found
+        known = found.value
     return _search(net, point, ord, None, math.inf, max_regions)
 
 
@@ -131,9 +134,14 @@ def _search(
     net: nn.Module, x: Array, ord: float, box: Box | None, room: float, max_regions: int
 ) -> BoundaryDistance:
     regions = enumerate_regions(net, box, max_regions=max_regions)
-    predicted = _predicted(regions.items, x)
+    excess = [_excess(region, x) for region in regions]
+    predicted = _predicted(regions[int(np.argmin(excess))], x)
     best: tuple[float, Array, int] | None = None
-    for region in regions:
+    shrink = math.sqrt(0.5) if ord == math.inf else 1.0  # of the 2-norm, the largest norm is more
+    for number in np.argsort(excess):
+        region = regions[int(number)]
+        if best is not None and shrink * excess[number] > best[0]:
+            break  # this region and all that follow are farther away
         for rival, z in _candidates(region, x, ord, predicted):
             distances = np.linalg.norm(z - x, ord, axis=1)
             nearest = int(distances.argmin())
@@ -151,16 +159,19 @@ def _search(
     )
 
 
-def _predicted(regions: tuple[Region, ...], x: Array) -> int:
-    """Return the largest logit of the region that x is in, the first of several.
+def _excess(region: Region, x: Array) -> float:
+    """Return how far x is beyond the farthest edge's line, in the 2-norm; at most 0 inside."""
+    return float((region.normals.numpy() @ x - region.offsets.numpy()).max(initial=-1.0))
+
+
+def _predicted(home: Region, x: Array) -> int:
+    """Return the largest logit at x, the first of several.
 
     Raises:
         ValueError: If the network has a single output.
     """
-    if len(regions[0].bias) < 2:
-        raise ValueError(f"net must have two or more outputs, got {len(regions[0].bias)}")
-    excess = [float((r.normals.numpy() @ x - r.offsets.numpy()).max(initial=-1)) for r in regions]
-    home = regions[int(np.argmin(excess))]
+    if len(home.bias) < 2:
+        raise ValueError(f"net must have two or more outputs, got {len(home.bias)}")
     return int((home.weight.numpy() @ x + home.bias.numpy()).argmax())
 
 

@@ -163,7 +163,7 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="two or more outputs"):
         boundary_distance_2d(mlp([2, 3, 1], 0), x, 2)
     with pytest.raises(RegionLimitError):
-        boundary_distance_2d(net, x, 2, max_regions=1)
+        boundary_distance_2d(net, x, 2, box=(-9, 9), max_regions=1)
     smooth = nn.Sequential(nn.Linear(2, 4), nn.GELU(), nn.Linear(4, 2)).double()
     with pytest.raises(NotImplementedError, match=r"layer '1' \(GELU\)"):
         boundary_distance_2d(smooth, x, 2)
