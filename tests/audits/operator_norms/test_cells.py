@@ -1,0 +1,80 @@
+"""Masks, patterns, linearisation: what holds, and what planted errors and kinks break."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbsrc.audits.operator_norms import cells, linearisation
+from nbsrc.audits.operator_norms.points import ReluPoint, random_points, relu_point
+
+
+def test_formula_and_words_differ_on_a_kink_only(relu_points: list[ReluPoint]) -> None:
+    found = cells.audit_mask_rules_agree(relu_points)
+    assert found.counterexample == {"weights": [[[1.0]], [[1.0]]], "x": [0.0]}
+    assert cells.audit_mask_rules_agree([p for p in relu_points if not p.on_kink]).holds
+
+
+def test_masks_give_the_output(relu_points: list[ReluPoint]) -> None:
+    assert all(cells.audit_masks_give_output(relu_points, rule).holds for rule in (">=", ">"))
+    assert not cells.audit_masks_give_output(relu_points, shift=1.0).holds
+
+
+def test_partition() -> None:
+    many = [p for p in random_points(20, 1, depths=(2,)) if p.units > len(p.x)]
+    assert cells.audit_partition([relu_point([[[1], [-1]], [[1, 1]]], [0]), *many], 60, 0).holds
+    few = relu_point([[[1, 0], [0, 1]], [[1, 1]]], [0, 0])  # all four patterns occur
+    assert not cells.audit_partition([few], 60, 0).holds
+
+
+def test_a_cell_may_be_a_single_point() -> None:
+    point = relu_point([[[1], [-1]], [[1, 1]]], [0])
+    assert cells.pattern_count(point, 100, 0) == 3
+    assert point.pattern().tolist() == [1.0, 1.0]
+
+
+def test_change_in_cell(relu_points: list[ReluPoint]) -> None:
+    assert linearisation.audit_change_in_cell(relu_points, 0).holds
+    mixed = linearisation.audit_change_in_cell(relu_points, 0, jacobian_rule=">")
+    assert mixed.counterexample["x"] == [0.0]
+
+
+def test_moves_stay_in_the_cell(relu_points: list[ReluPoint]) -> None:
+    for point in relu_points[:30]:
+        for moved in linearisation.cell_moves(point, 0):
+            assert moved.pattern().tolist() == point.pattern().tolist()
+
+
+@pytest.mark.parametrize("rule", [">=", ">"])
+def test_the_product_is_the_derivative_off_kinks_only(
+    relu_points: list[ReluPoint], rule: str
+) -> None:
+    found = linearisation.audit_derivative(relu_points, rule)
+    assert found.counterexample["true"][0][0] == pytest.approx(1)
+    assert found.counterexample["printed"] == [[2.0 if rule == ">=" else 0.0]]
+    off = [p for p in relu_points if not p.on_kink]
+    assert linearisation.audit_derivative(off, rule).holds
+
+
+def test_no_derivative_at_a_corner() -> None:
+    assert linearisation.numerical_derivative(relu_point([[[1]], [[1]]], [0])) is None
+
+
+def test_ratio(relu_points: list[ReluPoint]) -> None:
+    assert linearisation.audit_ratio_is_bounded(relu_points, None, 0).holds
+    found = linearisation.audit_ratio_is_bounded(relu_points, 1e-6, 0)
+    assert found.counterexample["sigma"] == 0
+    assert found.counterexample["ratio"] == pytest.approx(1)
+    off = [relu_point([[[1]], [[1]]], [-1])]
+    assert linearisation.audit_ratio_is_bounded(off, 0.5, 0).holds
+    assert not linearisation.audit_ratio_is_bounded(off, 2.0, 0).holds
+
+
+def test_non_expansive(relu_points: list[ReluPoint]) -> None:
+    assert cells.audit_non_expansive(relu_points).holds
+    assert not cells.audit_non_expansive(relu_points, slope=2.0).holds
+
+
+def test_convolutions_are_matrices_but_not_toeplitz() -> None:
+    assert cells.audit_conv_matrix(toeplitz=False, seed=0).holds
+    assert not cells.audit_conv_matrix(toeplitz=True, seed=0).holds
+    assert not cells.audit_conv_matrix(toeplitz=True, strides=(1,), seed=0).holds
