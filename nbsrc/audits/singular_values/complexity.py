@@ -62,21 +62,20 @@ def audit_complexity_bounds(
 
 
 def audit_complexity_invariance(
-    pairs: Iterable[tuple[nn.Sequential, nn.Sequential]], example: tuple[int, ...]
+    pairs: Iterable[tuple[nn.Sequential, nn.Sequential, tuple[int, ...]]],
 ) -> Finding:
     """Test that a network and its rescaled copy have the same spectral complexity.
 
     Args:
-        pairs: The networks.
-        example: Shape of an input, batch dimension included.
+        pairs: Networks, their copies, and the shape of an input, batch dimension included.
 
     Returns:
         The finding; the slack is minus the relative difference.
     """
 
     def cases() -> Iterator[Case]:
-        for number, pair in enumerate(pairs):
-            one, two = (spectral_complexity(layer_spectra(net, example)) for net in pair)
+        for number, (*pair, shape) in enumerate(pairs):
+            one, two = (spectral_complexity(layer_spectra(net, shape)) for net in pair)
             yield -abs(one - two) / max(one, two), (number,), {"one": one, "two": two}
 
     return collect(cases(), tolerance=1e-6, family="networks and rescaled copies")

@@ -123,9 +123,8 @@ def rescale_units(net: nn.Sequential, factors: Tensor) -> nn.Sequential:
 
 
 def audit_one_function_one_statistic(
-    pairs: Iterable[tuple[nn.Sequential, nn.Sequential]],
+    pairs: Iterable[tuple[nn.Sequential, nn.Sequential, tuple[int, ...]]],
     statistic: Callable[[Spectrum], float],
-    example: tuple[int, ...],
     *,
     seed: int = 0,
     tolerance: float = 1e-9,
@@ -133,9 +132,9 @@ def audit_one_function_one_statistic(
     """Test that two networks with the same function have the same statistic in every layer.
 
     Args:
-        pairs: Networks and rescaled copies; that both compute the same is checked first.
+        pairs: Networks, rescaled copies, and the shape of an input, batch dimension included; that
+            both compute the same is checked first.
         statistic: Statistic of a layer's singular values.
-        example: Shape of an input, batch dimension included.
         seed: Seed of the inputs at which outputs are compared.
         tolerance: Largest relative difference.
 
@@ -148,7 +147,7 @@ def audit_one_function_one_statistic(
     g = torch.Generator().manual_seed(seed)
 
     def cases() -> Iterator[Case]:
-        for number, (one, two) in enumerate(pairs):
+        for number, (one, two, example) in enumerate(pairs):
             x = torch.randn(20, *example[1:], generator=g, dtype=torch.float64)
             x = x.to(weight_layers(one)[0].weight.dtype)
             with torch.no_grad():

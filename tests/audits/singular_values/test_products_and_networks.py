@@ -74,17 +74,17 @@ def test_realised_chain() -> None:
 
 def test_rescaling() -> None:
     net = rescaling.mlp([[[2, 0], [0, 1]], [[1, 1]]])
-    scaled = [(net, rescaling.rescale_layers(net, [2.0]))]
-    units = [(net, rescaling.rescale_units(net, torch.tensor([0.5, 1.0]).double()))]
+    scaled = [(net, rescaling.rescale_layers(net, [2.0]), (1, 2))]
+    units = [(net, rescaling.rescale_units(net, torch.tensor([0.5, 1.0]).double()), (1, 2))]
     audit = rescaling.audit_one_function_one_statistic
-    assert not audit(scaled, lambda s: s.std, (1, 2)).holds
-    assert audit(scaled, lambda s: s.relative_std, (1, 2)).holds
-    assert not audit(units, lambda s: s.relative_std, (1, 2)).holds
+    assert not audit(scaled, lambda s: s.std).holds
+    assert audit(scaled, lambda s: s.relative_std).holds
+    assert not audit(units, lambda s: s.relative_std).holds
     other = rescaling.mlp([[[2, 0], [0, 1]], [[1, 2]]])
     with pytest.raises(ValueError, match="same function"):
-        audit([(net, other)], lambda s: s.std, (1, 2))
-    assert complexity.audit_complexity_invariance(scaled, (1, 2)).holds
-    assert not complexity.audit_complexity_invariance(units, (1, 2)).holds
+        audit([(net, other, (1, 2))], lambda s: s.std)
+    assert complexity.audit_complexity_invariance(scaled).holds
+    assert not complexity.audit_complexity_invariance(units).holds
 
 
 def test_rescaled_network_with_biases_computes_the_same() -> None:
