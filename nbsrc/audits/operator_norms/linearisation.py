@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ __all__ = [
     "audit_ratio_is_bounded",
     "cell_moves",
     "numerical_derivative",
+    "ratio_rows",
 ]
 
 
@@ -152,3 +154,40 @@ def audit_ratio_is_bounded(
             yield (sigma - ratio) / (1 + sigma), point.size, {**shown, "sigma": sigma}
 
     return collect(cases(), tolerance=1e-9, family="steps along axes and random directions")
+
+
+def ratio_rows(
+    points: Sequence[ReluPoint], radii: Iterable[float], seed: int
+) -> list[dict[str, Any]]:
+    r"""Return the ratio of (3) over its bound, for steps of a given number of cell radii.
+
+    The steps go along the dominant singular vector, its negative, and two random directions.
+
+    Args:
+        points: Networks and inputs off kinks whose Jacobian is not zero.
+        radii: Lengths of the steps in cell radii.
+        seed: Seed of the directions.
+
+    Returns:
+        Rows with ``radii``, ``median``, ``p90``, ``largest`` and ``above`` (the share above 1).
+    """
+    rows = []
+    for length in radii:
+        g = torch.Generator().manual_seed(seed)
+        found: list[float] = []
+        for point in points:
+            _, values, right = torch.linalg.svd(point.jacobian(), full_matrices=False)
+            drawn = torch.randn(2, len(point.x), generator=g, dtype=torch.float64)
+            directions = torch.cat([right[:1], -right[:1], drawn])
+            moves = directions / directions.norm(dim=1, keepdim=True) * length * point.radius()
+            change = (point.output(point.x + moves) - point.output()).norm(dim=1)
+            found += (change / moves.norm(dim=1) / values[0]).tolist()
+        found.sort()
+        rows.append({
+            "radii": length,
+            "median": found[len(found) // 2],
+            "p90": found[int(0.9 * len(found))],
+            "largest": found[-1],
+            "above": sum(v > 1 + 1e-9 for v in found) / len(found),
+        })
+    return rows

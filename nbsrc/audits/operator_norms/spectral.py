@@ -17,6 +17,7 @@ from nbsrc.operator_norm import LinearMap
 __all__ = [
     "alignment",
     "audit_error_bound",
+    "audit_one_limit",
     "audit_power_method",
     "audit_stationary",
     "audit_vector_converges",
@@ -146,6 +147,33 @@ def audit_error_bound(
             yield slack, case.size, {**case.description, "cosine": cosine}
 
     return collect(results(), tolerance=1e-10, family="matrices with starts, degenerate ones too")
+
+
+def audit_one_limit(
+    cases: Iterable[MatrixCase], steps: int, seed: int, dtype: torch.dtype = torch.float64
+) -> Finding:
+    """Test that two random starts end at one vector, up to its sign, as a simple norm would have.
+
+    Args:
+        cases: Matrices other than zero.
+        steps: Number of steps.
+        seed: Seed of the starts.
+        dtype: In which all is computed, rounding included.
+
+    Returns:
+        The finding; the slack is the cosine of the two vectors minus 1.
+    """
+    g = torch.Generator().manual_seed(seed)
+
+    def results() -> Iterator[Case]:
+        for case in cases:
+            J = case.J.to(dtype)
+            starts = torch.randn(2, J.shape[1], generator=g, dtype=torch.float64).to(dtype)
+            ends = [printed_iteration(J, v0, steps)[1][-1] for v0 in starts]
+            cosine = abs(float(ends[0] @ ends[1]))
+            yield cosine - 1, case.size, {**case.description, "cosine": cosine}
+
+    return collect(results(), tolerance=1e-3, family=f"two random starts, {dtype}")
 
 
 def audit_vector_converges(cases: Iterable[MatrixCase], steps: int) -> Finding:

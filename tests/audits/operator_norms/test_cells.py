@@ -78,3 +78,12 @@ def test_convolutions_are_matrices_but_not_toeplitz() -> None:
     assert cells.audit_conv_matrix(toeplitz=False, seed=0).holds
     assert not cells.audit_conv_matrix(toeplitz=True, seed=0).holds
     assert not cells.audit_conv_matrix(toeplitz=True, strides=(1,), seed=0).holds
+
+
+def test_ratios_stay_below_one_in_the_cell(relu_points: list[ReluPoint]) -> None:
+    inside = [p for p in relu_points if not p.on_kink and bool(p.jacobian().any())]
+    rows = linearisation.ratio_rows(inside, (0.5, 20), 0)
+    assert rows[0]["largest"] == pytest.approx(1)
+    assert rows[0]["above"] == 0
+    assert rows[1]["largest"] > 1
+    assert rows[1]["above"] > 0

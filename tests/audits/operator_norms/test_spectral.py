@@ -68,3 +68,11 @@ def test_steps_until_aligned_grows_as_the_gap_closes() -> None:
     assert steps[0] == pytest.approx(2, abs=1)
     close = torch.diag(torch.tensor([1.0, 1 - 1e-5], dtype=torch.float64))
     assert directions.steps_until_aligned(close, v0, most=20) == math.inf
+
+
+def test_one_limit() -> None:
+    many = [c for c in degenerate_matrices() if c.sigma > 0]
+    for dtype in (torch.float32, torch.float64):
+        assert not spectral.audit_one_limit(many, 100, 0, dtype).holds
+        clear = [MatrixCase(torch.diag(torch.tensor([3.0, 1.0])).double())]
+        assert spectral.audit_one_limit(clear, 100, 0, dtype).holds
