@@ -1,178 +1,166 @@
-"""Sentences about trends: what rises or falls with the strength of adversarial training."""
+"""Sentences about trends, tested on printed cells.
+
+*Increase* and *decrease* are read step by step: every larger strength against the next smaller
+one. A *trend* is read as the change from the smallest to the largest strength.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
-from nbsrc import claims
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.margin_tables.cells import DIGITS, Run
+from nbsrc.audits.margin_tables.counting import IMAGES
+from nbsrc.audits.margin_tables.printed import Line, Step, Table
 from nbsrc.claims import Finding
 
 __all__ = [
-    "audit_ends", "audit_order", "audit_steps", "audit_variation", "change",
-    "total_accuracy", "variation",
+    "audit_falls", "audit_net", "audit_ordered", "audit_same_signs", "net_changes", "opposite",
+    "slope", "unclear_steps"
 ]  # fmt: skip
 
 
-def change(run: Run, row: str) -> float:
-    """The change of a row from the first to the last strength.
+def audit_falls(lines: Iterable[Line], *, sign: int = -1) -> Finding:
+    """Test that lines fall at every step, or rise.
 
     Args:
-        run: The run.
-        row: The row.
+        lines: The lines.
+        sign: -1 for falling, 1 for rising.
 
     Returns:
-        Last minus first.
+        A finding over the steps; the slack is the change in the right direction less one unit of
+        the last place, in units. A step without change counts as a violation.
     """
-    values = run.values[row]
-    units: float = 10 ** DIGITS[row]
-    return (values[-1] - values[0]) / units
-
-
-def audit_steps(runs: Iterable[Run], row: str, direction: int) -> Finding:
-    """Test that a row rises, or falls, from every strength to the next.
-
-    Args:
-        runs: The runs.
-        row: The row.
-        direction: 1 for rising, -1 for falling.
-
-    Returns:
-        The finding over all steps; slack is the change in the direction less half a unit of the
-        last digit, so equal numbers do not pass.
-    """
-
-    def cases() -> Iterator[Case]:
-        number = 0
-        for run in runs:
-            unit = 10 ** DIGITS[row]
-            columns = list(zip(run.strengths, run.values[row], strict=True))
-            for place, ((low, one), (high, two)) in enumerate(itertools.pairwise(columns)):
-                number += 1
-                yield (
-                    (direction * (two - one) - 0.5) / unit,
-                    (number,),
-                    f"{run.words}, {row}: {run.shown(row, place)} at AR {low}, "
-                    f"{run.shown(row, place + 1)} at AR {high}",
-                )
-
-    return collect(cases(), tolerance=0, family=f"steps of {row}")
-
-
-def audit_ends(runs: Iterable[Run], row: str, direction: int) -> Finding:
-    """Test that a row is larger, or smaller, at the last strength than at the first.
-
-    Args:
-        runs: The runs.
-        row: The row.
-        direction: 1 for larger, -1 for smaller.
-
-    Returns:
-        The finding, one case per run.
-    """
-    cases = [
-        (
-            direction * change(run, row) - 0.5 / 10 ** DIGITS[row],
-            (number,),
-            f"{run.words}, {row}: {run.shown(row, 0)} at AR {run.strengths[0]}, "
-            f"{run.shown(row, -1)} at AR {run.strengths[-1]}",
-        )
-        for number, run in enumerate(runs)
+    cases: list[Case] = [
+        (float(sign * step.change - 1), (number,), step.words)
+        for number, step in enumerate(s for line in lines for s in line.steps())
     ]
-    return collect(cases, tolerance=0, family=f"first and last {row}")
+    word = "rise" if sign > 0 else "fall"
+    return collect(cases, tolerance=0, family=f"steps of the lines that should {word}")
 
 
-def audit_order(runs: Sequence[Run], row: str) -> Finding:
-    """Test that a row falls from each run to the next, at every strength.
-
-    Args:
-        runs: Runs in the order of a growing restriction.
-        row: The row.
-
-    Returns:
-        The finding.
-    """
-
-    def cases() -> Iterator[Case]:
-        number = 0
-        for place, strength in enumerate(runs[0].strengths):
-            for one, two in itertools.pairwise(runs):
-                number += 1
-                fall = one.values[row][place] - two.values[row][place]
-                yield (
-                    (fall - 0.5) / 10 ** DIGITS[row],
-                    (number,),
-                    f"{row} at AR {strength}: {one.shown(row, place)} with {one.name}, "
-                    f"{two.shown(row, place)} with {two.name}",
-                )
-
-    return collect(cases(), tolerance=0, family=f"{row} of networks more and more restricted")
-
-
-def total_accuracy(run: Run, place: int) -> float:
-    """The accuracy under attack over all test images, from the one over those classified correctly.
+def audit_net(lines: Iterable[Line], *, sign: int = -1) -> Finding:
+    """Test that lines end below their start, or above.
 
     Args:
-        run: A run with rows ``TestAcc`` and ``PGD``.
-        place: Column.
+        lines: The lines.
+        sign: -1 for below, 1 for above.
 
     Returns:
-        The product, in per cent.
+        A finding over the lines; the slack is the change in the right direction less one unit.
     """
-    return run.values["TestAcc"][place] * run.values["PGD"][place] / 10**6
+    cases: list[Case] = [
+        (
+            float(sign * line.change - 1),
+            (number,),
+            f"{line.words}: {line.text(0)} at AR {line.strengths[0]}, "
+            f"{line.text(len(line.cells) - 1)} at AR {line.strengths[-1]}",
+        )
+        for number, line in enumerate(lines)
+    ]
+    return collect(cases, tolerance=0, family="lines from the smallest to the largest strength")
 
 
-def variation() -> dict[tuple[str, int, int], tuple[float, float]]:
-    """Table 1: mean and standard deviation of the largest change of the loss.
-
-    Returns:
-        For data set, attack size and strength of training the two numbers.
-    """
-    content: Mapping[str, Any] = claims.row("C.tab1").data
-    return {
-        (data, int(eps[3:]), int(strength[2:])): (float(numbers[0]), float(numbers[1]))
-        for data, block in content.items()
-        for eps, line in block.items()
-        for strength, numbers in line.items()
-    }
-
-
-def audit_variation(
-    table: Mapping[tuple[str, int, int], tuple[float, float]], along: str, direction: int
-) -> Finding:
-    """Test that means and standard deviations of Table 1 rise or fall along an axis.
+def net_changes(lines: Iterable[Line]) -> dict[str, Fraction]:
+    """Return the change of each line from its first to its last cell.
 
     Args:
-        table: The cells.
-        along: ``"attack"`` for the size of the attack, ``"defence"`` for the strength of training.
-        direction: 1 for rising, -1 for falling.
+        lines: The lines.
 
     Returns:
-        The finding over all steps and both numbers.
-
-    Raises:
-        ValueError: If the axis is unknown.
+        The exact change by network.
     """
-    if along not in {"attack", "defence"}:
-        raise ValueError(f"along must be 'attack' or 'defence', got {along!r}")
-    axis = 1 if along == "attack" else 2
+    return {line.net: Fraction(line.change, 10**line.decimals) for line in lines}
 
-    def cases() -> Iterator[Case]:
-        number = 0
-        others = sorted({tuple(v for i, v in enumerate(key) if i != axis) for key in table})
-        for other in others:
-            line = sorted(
-                (key[axis], key) for key in table
-                if tuple(v for i, v in enumerate(key) if i != axis) == other
-            )  # fmt: skip
-            for (_, one), (_, two) in itertools.pairwise(line):
-                for place, name in enumerate(("mean", "standard deviation")):
-                    number += 1
-                    step = direction * (table[two][place] - table[one][place]) - 5e-5
-                    text = f"{name}: {table[one][place]} at {one}, {table[two][place]} at {two}"
-                    yield step, (number,), text
 
-    return collect(cases(), tolerance=0, family=f"steps of Table 1 along the {along}")
+def slope(line: Line) -> Fraction:
+    """Return the slope of the least-squares line through a line's cells.
+
+    Args:
+        line: The line.
+
+    Returns:
+        The exact slope per unit of strength.
+    """
+    n = len(line.cells)
+    mean = Fraction(sum(line.strengths), n)
+    over = sum((x - mean) * line.value(i) for i, x in enumerate(line.strengths))
+    return Fraction(over) / Fraction(sum((x - mean) ** 2 for x in line.strengths))
+
+
+def audit_same_signs(pairs: Sequence[tuple[Line, Line]]) -> Finding:
+    """Test that pairs of lines change in the same direction from first to last strength.
+
+    Args:
+        pairs: The pairs.
+
+    Returns:
+        A finding over the pairs; the slack is 0 or -1.
+    """
+    cases: list[Case] = []
+    for number, (one, two) in enumerate(pairs):
+        shown = [f"{x.words} {x.text(0)} to {x.text(len(x.cells) - 1)}" for x in (one, two)]
+        same = (one.change > 0) == (two.change > 0) and (one.change < 0) == (two.change < 0)
+        cases.append((0.0 if same else -1.0, (number,), "; ".join(shown)))
+    return collect(cases, tolerance=0, family="lines of both kinds of training")
+
+
+def audit_ordered(lines: Sequence[Line], *, sign: int = -1) -> Finding:
+    """Test that at every strength the cells fall from each line to the next, or rise.
+
+    Args:
+        lines: Lines of one quantity in the order that the sentence names.
+        sign: -1 for falling, 1 for rising.
+
+    Returns:
+        A finding over strengths and neighbouring lines; the slack is the change in the right
+        direction less one unit.
+    """
+    cases: list[Case] = []
+    for one, two in itertools.pairwise(lines):
+        for index, strength in enumerate(one.strengths):
+            change = two.cells[index] - one.cells[index]
+            text = f"{two.words}, AR {strength}: {one.text(index)} for {one.net}, "
+            text += f"{two.text(index)} for {two.net}"
+            cases.append((float(sign * change - 1), (len(cases),), text))
+    return collect(cases, tolerance=0, family="neighbouring lines at every strength")
+
+
+def opposite(tables: Iterable[Table], quantity: str, sign: int) -> list[Step]:
+    """Return the steps of a quantity that go against a direction, or stay.
+
+    Args:
+        tables: The tables.
+        quantity: The quantity.
+        sign: The direction that is said.
+
+    Returns:
+        The steps.
+    """
+    steps = [s for table in tables for line in table.pick(quantity) for s in line.steps()]
+    return [step for step in steps if sign * step.change <= 0]
+
+
+def unclear_steps(lines: Iterable[Line], *, images: int = IMAGES) -> list[Step]:
+    """Return the steps of accuracies that are within two standard errors of their difference.
+
+    The two networks are taken as tested on independent samples of images. This is a rough guide:
+    they were tested on the same images, which makes the error smaller, and each is one training
+    run, which makes it larger.
+
+    Args:
+        lines: Lines of test accuracies.
+        images: Number of test images.
+
+    Returns:
+        The steps.
+    """
+    found = []
+    for step in (s for line in lines for s in line.steps()):
+        shares = [step.line.cells[step.start + k] / 10_000 for k in (0, 1)]
+        error = math.sqrt(sum(p * (1 - p) / images for p in shares))
+        if abs(step.change) / 10_000 < 2 * error:
+            found.append(step)
+    return found

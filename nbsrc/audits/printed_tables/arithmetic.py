@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.margin_tables.cells import DIGITS, Run
+from nbsrc.audits.printed_tables.cells import DIGITS, Run
 from nbsrc.claims import Finding
 
 __all__ = [
@@ -101,7 +101,7 @@ def counts_of_share(percent: int, total: int, *, cut_off: bool = False) -> list[
     return list(range(max(0, math.ceil(low)), min(total, last) + 1))
 
 
-def audit_shares(runs: Iterable[Run], *, also_cut_off: bool = False) -> Finding:
+def audit_shares(runs: Iterable[Run], *, cut_off: Collection[tuple[str, str, int]] = ()) -> Finding:
     """Test that each accuracy under attack is a share of the correctly classified test images.
 
     CIFAR-10, CIFAR-100 and Tiny-ImageNet have 10,000 test images each (the validation images of the
@@ -109,7 +109,7 @@ def audit_shares(runs: Iterable[Run], *, also_cut_off: bool = False) -> Finding:
 
     Args:
         runs: Runs with rows ``TestAcc`` and ``PGD``.
-        also_cut_off: Let a percentage pass too if further digits were dropped.
+        cut_off: Cells (table, name, strength) in which further digits were dropped, not rounded.
 
     Returns:
         The finding; slack is 0 where a count exists and else minus the distance to the nearest
@@ -123,9 +123,8 @@ def audit_shares(runs: Iterable[Run], *, also_cut_off: bool = False) -> Finding:
                 number += 1
                 total = run.values["TestAcc"][place]  # of 10,000 images, so a unit is an image
                 printed = run.values["PGD"][place]
-                found = counts_of_share(printed, total)
-                if also_cut_off:
-                    found += counts_of_share(printed, total, cut_off=True)
+                dropped = (run.table, run.name, strength) in cut_off
+                found = counts_of_share(printed, total, cut_off=dropped)
                 nearest = round(printed * total / 10_000)
                 away = min(
                     abs(printed / 100 - 100 * (nearest + step) / total) for step in (-1, 0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbsrc.audits.margin_tables.cells import read_runs, select
+from nbsrc.audits.printed_tables.cells import read_runs, select
 
 
 def test_eleven_runs_with_their_strengths() -> None:

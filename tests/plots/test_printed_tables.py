@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import matplotlib.pyplot as plt
 import pytest
 
-from nbsrc.audits.margin_tables.cells import read_runs, select
-from nbsrc.plots import margin_tables as plots
+from nbsrc.audits.printed_tables.cells import read_runs, select
+from nbsrc.plots import printed_tables as plots
 
 RUNS = read_runs()
 

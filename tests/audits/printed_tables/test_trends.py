@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nbsrc.audits.margin_tables import trends
-from nbsrc.audits.margin_tables.cells import read_runs, select
+from nbsrc.audits.printed_tables import trends
+from nbsrc.audits.printed_tables.cells import read_runs, select
 
 RUNS = read_runs()
 

@@ -10,14 +10,14 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from nbsrc.audits.margin_tables.arithmetic import (
+from nbsrc.audits.printed_tables.arithmetic import (
     DIFFERENCES,
     counts_of_share,
     layer_counts,
     off_by,
 )
-from nbsrc.audits.margin_tables.cells import DIGITS, Run
-from nbsrc.audits.margin_tables.trends import total_accuracy
+from nbsrc.audits.printed_tables.cells import DIGITS, Run
+from nbsrc.audits.printed_tables.trends import total_accuracy
 from nbsrc.figures import COLORS, MARKERS
 from nbsrc.plots.taps import Rows
 
@@ -146,7 +146,7 @@ def draw_gaps(runs: Sequence[Run]) -> tuple[Figure, Rows]:
         line for other in figure.axes if other not in set(axes.flat) for line in other.lines
     ][:1]
     figure.legend(
-        handles, [h.get_label() for h in handles], loc="outside lower center", ncols=2, fontsize=9
+        handles, [h.get_label() for h in handles], loc="outside upper center", ncols=2, fontsize=9
     )
     return figure, rows
 
