@@ -8,7 +8,7 @@ over the ball of radius 2r is therefore at least twice that over the ball of rad
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -16,7 +16,10 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 
-__all__ = ["audit_affine_doubling", "error_probability", "largest_change", "loss_of"]
+__all__ = [
+    "audit_affine_doubling", "audit_printed_doubling", "error_probability", "largest_change",
+    "loss_of",
+]  # fmt: skip
 
 Measure = Callable[[Tensor, int], Tensor]
 
@@ -88,6 +91,28 @@ def audit_affine_doubling(trials: int, seed: int, measure: Measure = loss_of) ->
             yield two - 2 * one, (number,), shown
 
     return collect(cases(), tolerance=1e-9, family="small whole and random affine maps")
+
+
+def audit_printed_doubling(
+    table: Mapping[tuple[str, int, int], tuple[float, float]], data: str
+) -> Finding:
+    """Test whether the means of Table 1 at least double with the size of the attack.
+
+    Args:
+        table: The cells of Table 1, see :func:`nbsrc.audits.printed_tables.trends.variation`.
+        data: The data set.
+
+    Returns:
+        The finding; slack is the larger mean less twice the smaller, with 1.5 units of the last
+        digit for rounding.
+    """
+    cases: list[Case] = []
+    keys = sorted(key for key in table if key[0] == data and (data, 2 * key[1], key[2]) in table)
+    for number, (_, attack, strength) in enumerate(keys):
+        one, two = table[data, attack, strength][0], table[data, 2 * attack, strength][0]
+        text = f"{data}, AR {strength}: {one:.4f} at {attack}, {two:.4f} at {2 * attack}"
+        cases.append((two - 2 * one + 1.5e-4, (number,), text))
+    return collect(cases, tolerance=0, family=f"means of Table 1 on {data}")
 
 
 def _maps(trials: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
