@@ -2,68 +2,27 @@ r"""Adversarial objectives as penalties on top of the loop's cross-entropy.
 
 The points of the adversary are found in eval mode and held fixed. The network's outputs for them
 are computed as in training, batch norm with the statistics of the adversarial batch, but its
-running statistics come from the loop's own forward passes alone, and dropout never draws.
+running statistics come from the loop's own forward passes, and dropout never draws.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nbsrc.operator_norm import AttackLoss, CrossEntropy, LogitNorm
+from nbsrc.operator_norm import CrossEntropy, LogitNorm
 from nbsrc.operator_norm.duality import printed_maximiser
-from nbsrc.regularizers._arguments import check_generator, check_number
-from nbsrc.regularizers._evaluation import checked_logits, evaluating
-from nbsrc.regularizers._seeded import Seeded
-from nbsrc.regularizers.threat import SoftmaxDivergence, Threat, adversarial_points
+from nbsrc.regularizers._adversary import Adversary
+from nbsrc.regularizers._arguments import check_number
+from nbsrc.regularizers.threat import SoftmaxDivergence
 
 __all__ = ["AdversarialTraining", "LogitAdversary", "LogitPairing", "Trades"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Adversarial(Seeded):
-    """What the four objectives share."""
-
-    threat: Threat
-    generator: torch.Generator | None = None
-    batch_statistics: bool = True
-
-    def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            TypeError: If ``threat`` is none.
-        """
-        if not isinstance(self.threat, Threat):
-            raise TypeError(f"threat must be a Threat, got {type(self.threat).__name__}")
-        if self.threat.start != "point":
-            check_generator("generator", self.generator)
-
-    def _attack(self, model: nn.Module, x: Tensor, loss: AttackLoss) -> Tensor:
-        return adversarial_points(model, x, loss, self.threat, self.generator)
-
-    def _outputs(self, model: nn.Module, points: Tensor) -> Tensor:
-        """Return the logits with a graph to the parameters."""
-        with evaluating(model, batch_statistics=self.batch_statistics), torch.enable_grad():
-            return checked_logits(model(points.detach()), points)
-
-    def _refuse_the_point(self, loss: str) -> None:
-        """Refuse a start at which the adversary's gradient is 0.
-
-        Raises:
-            ValueError: If it is the point itself.
-        """
-        if self.threat.start == "point":
-            raise ValueError(
-                f"threat.start must be 'ball' or 'near': at the point itself {loss} has gradient 0"
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class AdversarialTraining(_Adversarial):
+class AdversarialTraining(Adversary):
     r"""Adversarial training, FGSM-AT and PGD-AT, on the cross-entropy.
 
     The penalty makes the loop's loss :math:`c\,\mathcal L(x,y)+a\,\mathcal L(x^*,y)`: it is
@@ -79,6 +38,8 @@ class AdversarialTraining(_Adversarial):
         adversarial: a, at least 0.
 
     Example:
+        >>> import torch
+        >>> from nbsrc.regularizers import Threat
         >>> net = nn.Linear(1, 2, bias=False)
         >>> _ = net.weight.data.copy_(torch.tensor([[1.0], [-1.0]]))
         >>> x, y = torch.tensor([[1.0]]), torch.tensor([0])
@@ -109,26 +70,24 @@ class AdversarialTraining(_Adversarial):
         Returns:
             A 0-d tensor.
         """
-        worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
-        missing = self.clean - 1
-        return self.adversarial * F.cross_entropy(worst, y) + missing * F.cross_entropy(logits, y)
+        worst = self.outputs(model, self.attack(model, x, CrossEntropy(y)))
+        return _mixed(self, worst, logits, y)
 
 
 @dataclass(frozen=True, eq=False)
-class LogitAdversary(_Adversarial):
+class LogitAdversary(Adversary):
     r"""Adversarial training with the lq-norm loss on the logits, of Theorem 1 of Roth et al.
 
     .. math:: \frac\lambda r\,\frac1B\sum_b\|f(x_b^*)-f(x_b)\|_q^r
 
     where :math:`x^*` increases the norm itself. With r = 1 it is :math:`\lambda\epsilon` times the
-    (p, q) operator norm in a linear region that holds the ball, see
-    :class:`nbsrc.regularizers.OperatorNormPenalty`. Both outputs have gradients. Where they agree
-    the value and its gradient are 0.
+    (p, q) operator norm in a linear region that holds the ball. Both outputs have gradients. Where
+    they agree the value and its gradient are 0.
 
     Attributes:
         threat: What the adversary may do; its start must not be the point.
         generator: Source of random starts.
-        batch_statistics: Whether batch norm uses the batch's statistics where it is training.
+        batch_statistics: As in :class:`AdversarialTraining`.
         strength: :math:`\lambda`, at least 0.
         q: The order, at least 1.
         exponent: r, at least 1.
@@ -144,7 +103,7 @@ class LogitAdversary(_Adversarial):
         check_number("strength", self.strength)
         check_number("exponent", self.exponent, minimum=1)
         LogitNorm(self.q)
-        self._refuse_the_point("the norm of the logits' change")
+        self.refuse_the_point("the norm of the logits' change")
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty.
@@ -158,14 +117,14 @@ class LogitAdversary(_Adversarial):
         Returns:
             A 0-d tensor.
         """
-        worst = self._attack(model, x, LogitNorm(self.q))
-        change = self._outputs(model, worst) - self._outputs(model, x)
+        worst = self.attack(model, x, LogitNorm(self.q))
+        change = self.outputs(model, worst) - self.outputs(model, x)
         norms = (change * printed_maximiser(change.detach(), self.q)).sum(1)
         return self.strength / self.exponent * norms.pow(self.exponent).mean()
 
 
 @dataclass(frozen=True, eq=False)
-class LogitPairing(_Adversarial):
+class LogitPairing(Adversary):
     r"""Adversarial logit pairing, ALP (Kannan, Kurakin & Goodfellow 2018).
 
     .. math:: c\,\mathcal L(x,y)+a\,\mathcal L(x^*,y)
@@ -205,15 +164,13 @@ class LogitPairing(_Adversarial):
         Returns:
             A 0-d tensor.
         """
-        worst = self._outputs(model, self._attack(model, x, CrossEntropy(y)))
-        pairs = (worst - self._outputs(model, x)).square().sum(1).mean()
-        missing = self.clean - 1
-        mixed = self.adversarial * F.cross_entropy(worst, y) + missing * F.cross_entropy(logits, y)
-        return mixed + self.strength * pairs
+        worst = self.outputs(model, self.attack(model, x, CrossEntropy(y)))
+        pairs = (worst - self.outputs(model, x)).square().sum(1).mean()
+        return _mixed(self, worst, logits, y) + self.strength * pairs
 
 
 @dataclass(frozen=True, eq=False)
-class Trades(_Adversarial):
+class Trades(Adversary):
     r"""TRADES (Zhang et al. 2019): the divergence of the outputs at the clean and the worst point.
 
     .. math:: \beta\,\frac1B\sum_b\mathrm{KL}\big(\mathrm{softmax}f(x_b)\,\big\|\,
@@ -225,7 +182,7 @@ class Trades(_Adversarial):
     Attributes:
         threat: What the adversary may do; its start must not be the point. TRADES starts "near".
         generator: Source of random starts.
-        batch_statistics: Whether batch norm uses the batch's statistics where it is training.
+        batch_statistics: As in :class:`AdversarialTraining`.
         beta: :math:`\beta`, at least 0 (the paper's :math:`1/\lambda`).
     """
 
@@ -235,7 +192,7 @@ class Trades(_Adversarial):
         """Check the settings."""
         super().__post_init__()
         check_number("beta", self.beta)
-        self._refuse_the_point("the divergence")
+        self.refuse_the_point("the divergence")
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty.
@@ -250,5 +207,13 @@ class Trades(_Adversarial):
             A 0-d tensor.
         """
         loss = SoftmaxDivergence()
-        worst = self._outputs(model, self._attack(model, x, loss))
-        return self.beta * loss.value(self._outputs(model, x), worst).mean()
+        worst = self.outputs(model, self.attack(model, x, loss))
+        return self.beta * loss.value(self.outputs(model, x), worst).mean()
+
+
+def _mixed(
+    weights: AdversarialTraining | LogitPairing, worst: Tensor, z: Tensor, y: Tensor
+) -> Tensor:
+    """Return what is missing from the loop's loss to the weighted sum of both."""
+    missing = weights.clean - 1
+    return weights.adversarial * F.cross_entropy(worst, y) + missing * F.cross_entropy(z, y)

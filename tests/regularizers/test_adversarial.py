@@ -22,7 +22,7 @@ from nbsrc.regularizers import (
     adversarial_points,
     training_step,
 )
-from nbsrc.regularizers import adversarial as module
+from nbsrc.regularizers import _adversary as module
 from tests.regularizers import oracle
 from tests.regularizers.traces import check_no_trace, image_batch, noisy_net
 

@@ -135,6 +135,14 @@ def check_nearest(name, rounds=2000):
     assert (found - before).norm() < 0.9 * (scaled - before).norm()
 
 
+def test_a_transposed_layer_is_clipped_as_the_convolution_that_it_transposes():
+    up = filled(nn.ConvTranspose2d(2, 2, 3, stride=2, padding=1, output_padding=1, bias=False))
+    ring = filled(nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular", bias=False))
+    clip(up, (1, 2, 3, 3), 1.0, as_circular=True)  # from 3x3 to 6x6
+    clip(ring, (1, 2, 6, 6), 1.0)
+    torch.testing.assert_close(up[0].weight, ring[0].weight)
+
+
 @pytest.mark.parametrize("name", ["0", "2"])
 def test_the_projection_of_a_strided_padded_layer_is_the_nearest(name):
     check_nearest(name)

@@ -127,6 +127,24 @@ def test_power_iteration_sees_the_curvature_of_a_smooth_network():
     oracle.check_penalty(net, x, y, Curvature(1.0, 1000, seeded(0)), value, slope=1e-5)
 
 
+def test_power_iteration_sees_negative_curvature():
+    """One input, logits (0, -x^2 / 2): at x = 0 the Hessian of class 0's loss is -1/2."""
+
+    class Cap(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+
+        def forward(self, x):
+            return torch.cat([torch.zeros_like(x), -self.scale * x**2 / 2], 1)
+
+    net, x, y = Cap(), torch.zeros(1, 1, dtype=torch.float64), torch.tensor([0])
+    value = Curvature(1.0, 2, seeded(0)).penalty(net, x, y, net(x))
+    assert value.item() == pytest.approx(0.5)
+    (slope,) = torch.autograd.grad(value, [net.scale])
+    assert slope.item() == pytest.approx(0.5)
+
+
 def test_a_flat_loss_has_no_curvature():
     net, (x, y) = oracle.small_net(), oracle.batch()
     net[2].weight.data.zero_()

@@ -88,6 +88,26 @@ def test_equation_7_is_half_the_squared_singular_value():
 
 
 @pytest.mark.parametrize(("p", "q"), PAIRS)
+def test_after_one_iteration_the_value_is_the_gain_of_v(p, q):
+    """Far from a maximum: v from the dense iteration, held fixed while the parameters move."""
+    net, (x, y) = oracle.small_net(), oracle.batch()
+    start = torch.randn(3, 4, generator=seeded(3), dtype=torch.float64)
+    vs = []
+    for point, v0 in zip(x, start / start.norm(dim=1, keepdim=True), strict=True):
+        vs.append(power_method(oracle.jacobian(net, point), p, q, v0, 1).v)
+
+    def value(model):
+        gains = [
+            torch.linalg.vector_norm(oracle.jacobian(model, point) @ v, q)
+            for point, v in zip(x, vs, strict=True)
+        ]
+        return float(sum(gains)) / 3
+
+    regularizer = OperatorNormPenalty(1.0, p, q, steps=1, generator=seeded(3))
+    oracle.check_penalty(net, x, y, regularizer, value)
+
+
+@pytest.mark.parametrize(("p", "q"), PAIRS)
 def test_the_sum_of_squares_leaves_the_linear_region(p, q):
     """With a large eps: the difference of outputs written out, v from the dense iteration."""
     net, (x, y) = oracle.small_net(), oracle.batch()

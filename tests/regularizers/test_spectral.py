@@ -85,6 +85,19 @@ def test_value_and_gradient(operator):
 
 
 @pytest.mark.parametrize("operator", ["reshaped", "layer"])
+def test_after_one_iteration_the_estimate_is_the_gain_of_v(operator):
+    net = mixed_net()
+    layers = weight_layers(net, SHAPE)
+    regularizer = GlobalSpectral(layers, 1.0, seeded(0), operator)
+    found, vectors = regularizer.norms(net), regularizer.state_dict()["v"]
+    for layer in layers:
+        true = dense(net, layer) if operator == "layer" else layer.weight(net).detach().flatten(1)
+        gain = (true @ vectors[layer.name].flatten()).norm()
+        assert found[layer.name].item() == pytest.approx(gain.item(), rel=1e-12)
+        assert gain < 0.99999 * top(true)
+
+
+@pytest.mark.parametrize("operator", ["reshaped", "layer"])
 def test_one_iteration_per_step_goes_on_from_the_last_one(operator):
     net = mixed_net()
     layers = weight_layers(net, SHAPE)
