@@ -11,7 +11,7 @@ help:
 	@echo "make book       run what changed and build the book: build/html/index.html"
 	@echo "make test       the book, then the whole test suite"
 	@echo "make lint       style, docstrings, formatting, types"
-	@echo "make bench      speed of the norms, of exact curvature and of operator norms against their baselines"
+	@echo "make bench      speed of everything exact against its baselines, and the cost of each regulariser"
 	@echo "make clean      remove what the build made; make distclean removes .venv too"
 
 # Compares contents, not times: 0.1 s when the environment agrees with pyproject and constraints.

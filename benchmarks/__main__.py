@@ -1,5 +1,5 @@
 """Speed: Table 1 of Liang & Huang (2021) side by side, all layers of a ResNet-18, exact curvature,
-operator norms.
+operator norms, linear regions, regularisers.
 
 ``python -m benchmarks`` prints a table and writes build/bench.json. Times are medians with
 quartiles; methods that take long run fewer times, and the count is in the table.
@@ -10,14 +10,16 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.linear_region import linear_region_lines, linear_region_rows
 from benchmarks.operator_norm import operator_norm_lines, operator_norm_rows
 from benchmarks.perturbation import curvature_lines, curvature_rows
+from benchmarks.regularizers import regularizer_lines, regularizer_rows
 from nbsrc.files import project_root, write_json_atomic
 from nbsrc.layer_norms import layer_norms
 from nbsrc.models import build_model
@@ -25,7 +27,14 @@ from nbsrc.provenance import provenance
 from nbsrc.table1 import METHODS, TABLE1_KERNELS, table1_row
 from nbsrc.timing import time_call
 
-PARTS = ("norms", "curvature", "operator_norms")
+#: What measures a part, from the number of evaluations and the seconds, and what prints it.
+MEASURED: dict[str, tuple[Callable[[int, float], Any], Callable[[Any], list[str]]]] = {
+    "curvature": (curvature_rows, curvature_lines),
+    "operator_norms": (operator_norm_rows, operator_norm_lines),
+    "linear_regions": (linear_region_rows, linear_region_lines),
+    "regularizers": (regularizer_rows, regularizer_lines),
+}
+PARTS = ("norms", *MEASURED)
 TARGET_RATIO = 3.0  # our l1 and linf against one pass over the kernel, for kernels of 1 MB and more
 TARGET_RESNET = 0.05  # seconds for l1 and linf of all layers, traced forward included
 
@@ -37,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds per kernel and method")
     parser.add_argument("--iterations", type=int, default=100, help="of power iteration, per call")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--only", choices=PARTS, help="one part of the benchmark")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run"
+    )
     parser.add_argument("--remark", help="what a reader of the results should know")
     parser.add_argument("--threads", type=int, help="threads of torch (default: torch's own)")
     options = parser.parse_args(argv)
@@ -63,16 +74,14 @@ def run(options: argparse.Namespace) -> None:
         },
     }
     print(f"{results['provenance']['processor']}, {torch.get_num_threads()} threads")
-    if options.only in {None, "norms"}:
+    if "norms" in options.only:
         results["table1"] = run_table1(options)
         results["layer_norms_resnet18"] = time_resnet(options.evaluations)
         print("\n".join(summary_lines(results)), flush=True)
-    if options.only in {None, "curvature"}:
-        results["curvature"] = curvature_rows(options.evaluations, options.budget)
-        print("\n".join(curvature_lines(results["curvature"])), flush=True)
-    if options.only in {None, "operator_norms"}:
-        results["operator_norms"] = operator_norm_rows(options.evaluations, options.budget)
-        print("\n".join(operator_norm_lines(results["operator_norms"])))
+    for part, (measure, lines) in MEASURED.items():
+        if part in options.only:
+            results[part] = measure(options.evaluations, options.budget)
+            print("\n".join(lines(results[part])), flush=True)
     write_json_atomic(options.output, results)
     print(f"written to {options.output}")
 
