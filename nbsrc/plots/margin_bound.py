@@ -126,7 +126,8 @@ def draw_bounds(cases: Sequence[Trial]) -> tuple[Figure, Rows]:
     """
     rows: Rows = [
         {"m": t.m, "error": t.memory.error, "error for every sample": t.certain,
-         "eq (4)": t.printed, "repaired": t.repaired} for t in cases
+         "eq (4)": t.printed, "end of the proof": t.proof_end, "repaired": t.repaired}
+        for t in cases
     ]  # fmt: skip
     figure, axis = plt.subplots(figsize=(7, 4.4))
     m = [row["m"] for row in rows]
@@ -136,13 +137,15 @@ def draw_bounds(cases: Sequence[Trial]) -> tuple[Figure, Rows]:
               label="generalisation error")  # fmt: skip
     axis.plot(m, [row["eq (4)"] for row in rows], "--", color=COLORS["red"],
               label="eq. (4) with (5)")  # fmt: skip
+    axis.plot(m, [row["end of the proof"] for row in rows], ":", color=COLORS["purple"],
+              label="end of the proof, with (5)")  # fmt: skip
     axis.axhline(1, color="#666666", lw=1)
     axis.text(m[-1], 1.015, "above this line a bound says nothing", ha="right", fontsize=8)
     axis.set_xscale("log")
     axis.set_ylim(0, 1.75)
     axis.set_xlabel("examples in the sample, m")
     axis.set_ylabel("ramp loss (no unit)")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure, rows
 
 

@@ -37,7 +37,8 @@ def test_bounds() -> None:
     figure, rows = plots.draw_bounds(cases)
     assert [row["m"] for row in rows] == [10, 20]
     assert rows[0]["eq (4)"] == cases[0].printed
-    assert len(figure.axes[0].get_lines()) == 4
+    assert rows[1]["end of the proof"] > rows[1]["eq (4)"]
+    assert len(figure.axes[0].get_lines()) == 5
 
 
 def test_second_term() -> None:

@@ -14,7 +14,7 @@ from nbsrc.audits.connections.compare import audit_true
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.margin_bound.memory import Memory, arc, drawn, memorise
 from nbsrc.claims import Finding
-from nbsrc.margins import display_bound, repaired_bound
+from nbsrc.margins import display_bound, proof_end_bound, repaired_bound
 
 __all__ = [
     "Trial",
@@ -60,6 +60,12 @@ class Trial:
     def printed(self) -> float:
         """Eq. (4) with (5): one ball of radius 1, so K = 1."""
         return display_bound(self.memory.printed, self.memory.gamma, 1.0, 1, self.m, self.eta)
+
+    @cached_property
+    def proof_end(self) -> float:
+        """The last lines of the proof, with gamma for the radius."""
+        net = self.memory
+        return proof_end_bound(net.printed, net.gamma, 1.0, 1, self.m, self.eta)
 
     @cached_property
     def repaired(self) -> float:
