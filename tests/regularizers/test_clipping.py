@@ -148,6 +148,14 @@ def test_the_projection_of_a_strided_padded_layer_is_the_nearest(name):
     check_nearest(name)
 
 
+@pytest.mark.parametrize("rounds", [1, 3, 30])
+def test_the_bound_holds_after_any_number_of_rounds(rounds):
+    net = mixed_net()
+    (layer,) = weight_layers(net, SHAPE, ["0"])
+    SingularValueClipping([layer], 2.0, "matrix", rounds=rounds).after_epoch(net)
+    assert float(torch.linalg.matrix_norm(dense(net, layer), 2)) <= 2 * (1 + 1e-12)
+
+
 def test_taps_that_meet_no_pixel_stay():
     net = filled(nn.Conv1d(1, 1, 3, stride=2, padding=1, bias=False))
     net[0].weight.data.copy_(torch.tensor([[[7.0, 3.0, 5.0]]]))

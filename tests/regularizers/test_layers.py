@@ -42,9 +42,12 @@ def test_an_output_size_given_in_the_call_counts():
         def forward(self, x):
             return self.up(x, output_size=(8, 8))
 
-    (layer,) = weight_layers(Net(), (1, 1, 3, 3))
+    net = Net()
+    (layer,) = weight_layers(net, (1, 1, 3, 3))
     assert layer.output_shape == (1, 8, 8)
     assert layer.geometry.input_size == (8, 8)
+    v = torch.arange(9.0).reshape(1, 1, 3, 3)
+    torch.testing.assert_close(layer.apply(net, net.up.weight, v), net(v) - net(0 * v))
 
 
 def test_names_choose_and_order():
