@@ -37,11 +37,11 @@ def cell_moves(
         Points with the pattern of x: small steps and, with whole numbers, large ones.
     """
     g = torch.Generator().manual_seed(seed)
-    pattern = point.pattern(rule=rule)
+    pattern, radius = point.pattern(rule=rule), point.radius()
     for number in range(count):
         step = torch.randn(len(point.x), generator=g, dtype=torch.float64)
         step = step if number % 2 else step.sign()
-        for size in (1.0, 0.999 * point.radius() / float(step.norm())):
+        for size in (1.0, 0.999 * radius / float(step.norm())):
             moved = point.x + size * step
             if size > 0 and torch.equal(point.pattern(moved, rule), pattern):
                 yield point.at(moved)

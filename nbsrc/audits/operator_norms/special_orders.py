@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from torch import Tensor
+
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.operator_norms.matrices import MatrixCase
 from nbsrc.audits.operator_norms.passes import printed_direction
 from nbsrc.claims import Finding
 
-__all__ = ["audit_limit", "audit_special_cases"]
+__all__ = ["audit_limit", "audit_special_cases", "distance_bound"]
 
 
 def audit_special_cases(vectors: Iterable[MatrixCase]) -> Finding:
@@ -36,17 +38,40 @@ def audit_special_cases(vectors: Iterable[MatrixCase]) -> Finding:
     return collect(results(), tolerance=1e-14, family="whole-number vectors, ties, zeros")
 
 
+def distance_bound(u: Tensor, q: float) -> float:
+    r"""Return a bound of the distance of the formula at q from its limit.
+
+    With r the second-largest absolute value over the largest, I the entries of largest absolute
+    value and :math:`S=\sum_i(|u_i|/\|u\|_\infty)^q`, the entries of I have the size
+    :math:`S^{-(q-1)/q}` with :math:`|I|\le S\le|I|+(n-|I|)r^q`, and the others at most
+    :math:`r^{q-1}`.
+
+    Args:
+        u: ``[n]``, not zero.
+        q: The order.
+
+    Returns:
+        The bound; it tends to 0.
+    """
+    size = u.abs() / u.abs().max()
+    top, rest = int((size == 1).sum()), size[size < 1]
+    r = float(rest.max()) if len(rest) else 0.0
+    above = (float(top ** (1 / q)) - 1) / top
+    below = 1 / top - 1 / (top + len(rest) * float(r**q))
+    return max(above, below, float(r ** (q - 1)))
+
+
 def audit_limit(vectors: Iterable[MatrixCase], q: float, *, divide: bool = True) -> Finding:
     r"""Test that the formula at a large q is near its limit :math:`|I|^{-1}\mathrm{sign}\odot1_I`.
 
     Args:
         vectors: The starts of these cases are the vectors; zero ones are left out.
-        q: The order. The distance is about ``log |I| / q``, and ``r^(q-1)`` for a second-largest
-            entry that is r times the largest.
+        q: The order.
         divide: A planted error: without the factor ``1 / |I|``.
 
     Returns:
-        The finding; the tolerance is ten over q.
+        The finding; the distance must be within :func:`distance_bound`, and that at most ``20 / q``
+        (which vectors with near ties break).
     """
 
     def results() -> Iterator[Case]:
@@ -58,6 +83,7 @@ def audit_limit(vectors: Iterable[MatrixCase], q: float, *, divide: bool = True)
             limit = u.sign() * top / (float(top.sum()) if divide else 1.0)
             scaled = u / u.abs().max()  # the formula does not depend on the scale
             error = float((printed_direction(scaled, q) - limit).abs().max())
-            yield -error, case.size, {"u": u.tolist(), "q": q}
+            bound = distance_bound(u, q)
+            yield min(bound - error, 20 / q - bound), case.size, {"u": u.tolist(), "q": q}
 
-    return collect(results(), tolerance=10 / q, family="whole-number vectors, ties, zeros")
+    return collect(results(), tolerance=1e-12, family="whole-number vectors, ties, zeros")
