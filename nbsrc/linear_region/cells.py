@@ -15,6 +15,8 @@ __all__ = ["RADIUS_CAP", "Doubt", "Interval", "Polygon"]
 
 #: Radii of balls are sought up to this one, so that unbounded cells have one too.
 RADIUS_CAP = 1.0
+#: Corners of a polygon nearer than this times its reach are the same.
+_SAME = 32 * float(np.finfo(np.float64).eps)
 
 
 @dataclass
@@ -201,11 +203,18 @@ class Polygon:
     def halfspaces(self) -> tuple[Array, Array]:
         """Return the edges as half-spaces.
 
+        Corners that rounding cannot tell apart count as one: the edge between them has no
+        direction. Where hyperplanes meet in one point (at 0, without biases) there are many.
+
         Returns:
-            N ``[edges, 2]`` and h ``[edges]``; edges of length 0 are left out.
+            N ``[edges, 2]`` and h ``[edges]``.
         """
-        edges = np.roll(self.vertices, -1, axis=0) - self.vertices
-        lengths = np.hypot(edges[:, 0], edges[:, 1])
-        real = lengths > 0
-        normals = np.stack([edges[real, 1], -edges[real, 0]], axis=1) / lengths[real, None]
-        return normals, (normals * self.vertices[real]).sum(axis=1)
+        steps = np.linalg.norm(self.vertices - np.roll(self.vertices, 1, axis=0), axis=1)
+        apart = steps > _SAME * self.reach()
+        if apart.sum() < 3:
+            apart = steps > 0
+        corners = self.vertices[apart]
+        edges = np.roll(corners, -1, axis=0) - corners
+        normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
+        normals /= np.linalg.norm(edges, axis=1)[:, None]
+        return normals, (normals * corners).sum(axis=1)

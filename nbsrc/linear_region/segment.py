@@ -69,7 +69,7 @@ class SegmentRegions:
         times = torch.as_tensor(t, dtype=torch.float64)
         if not bool(((times >= 0) & (times <= 1)).all()):
             raise ValueError("t must be between 0 and 1")
-        return torch.bucketize(times, self.breakpoints[1:-1].contiguous(), right=True)
+        return torch.bucketize(times.contiguous(), self.breakpoints[1:-1].contiguous(), right=True)
 
     def points(self, t: Tensor) -> Tensor:
         """Return the points of the segment.

@@ -71,6 +71,35 @@ def test_random_networks_against_rays(seed: int, ord: float) -> None:
             assert bool((inside.argmax(dim=1) == found.predicted).all())
 
 
+def without_biases(widths: list[int], seed: int) -> nn.Sequential:
+    net = mlp(widths, seed)
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            layer.weight.data *= 2
+            layer.bias.data.zero_()
+    return net
+
+
+def test_all_hyperplanes_through_one_point() -> None:
+    """Without biases, polygons have many corners that agree up to rounding.
+
+    The last three cases went wrong when the edges between such corners were taken for real.
+    """
+    far_in = 0
+    cases = [([2, 9, 4], seed) for seed in range(12)]
+    for widths, seed in [*cases, ([2, 7, 4], 358), ([2, 9, 4], 129), ([2, 9, 4], 304)]:
+        net = without_biases(widths, seed)
+        x = torch.randn(2, generator=generator(seed), dtype=torch.float64)
+        found = boundary_distance_2d(net, x, 2)
+        dense = min(dense_distance(net, x, 2, 1.5 * float(x.norm())), float(x.norm()))
+        assert dense * (1 - 5e-3) <= found.value <= dense + 1e-12
+        assert found.point is not None
+        logits = net(found.point[None])[0].detach()
+        assert float(logits.max() - logits[found.predicted]) < 1e-12
+        far_in += found.value < 0.99 * float(x.norm())
+    assert far_in > 5
+
+
 @pytest.mark.parametrize("ord", ORDERS)
 def test_one_region_is_a_point_and_a_hyperplane(ord: float) -> None:
     net, x = mlp([2, 4], 1), torch.tensor([0.3, -0.7]).double()

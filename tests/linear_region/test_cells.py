@@ -127,3 +127,12 @@ def test_no_interior() -> None:
     flat = Polyhedron.largest_ball(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([1.0, -1.0]))
     assert abs(flat.radius) < 1e-12
     assert box(3).radius == 1.0  # the cap
+
+
+def test_corners_that_rounding_cannot_tell_apart_make_no_edge() -> None:
+    """The edge from (0, 0) to (1e-17, -1e-17) would cut the square in half."""
+    square = Polygon(np.array([[0.0, 0.0], [1e-17, -1e-17], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+    normals, offsets = square.halfspaces()
+    assert len(normals) == 4
+    assert (normals @ np.array([0.9, 0.9]) < offsets).all()
+    assert (normals @ np.array([0.1, 0.1]) < offsets).all()
