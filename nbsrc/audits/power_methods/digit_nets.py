@@ -141,12 +141,13 @@ def _plain(net: nn.Sequential, x: Tensor, y: Tensor, size: float, g: torch.Gener
     return nn.functional.cross_entropy(net(x), y)
 
 
-#: Name to (loss, its size). The sizes give roughly the clean accuracy of adversarial training.
+#: Name to (loss, its size). The sizes were chosen on few values so that the clean
+#: accuracy is near that of adversarial training; 2.4 for the input gradient no longer trains.
 METHODS: Mapping[str, tuple[Callable[..., Tensor], float]] = {
     "standard": (_plain, 0.0),
     "adversarial": (_adversarial(5), EPS),
     "fast gradient": (_adversarial(1), EPS),
-    "input gradient": (_gradient, EPS),
+    "input gradient": (_gradient, 1.2),
     "Frobenius": (_frobenius, 1e-2),
     "spectral": (_spectral, 1e-1),
 }
