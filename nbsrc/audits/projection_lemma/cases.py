@@ -25,6 +25,7 @@ __all__ = [
     "far_step",
     "project_far",
     "starts_and_directions",
+    "unique_only",
     "whole_vectors",
 ]
 
@@ -59,7 +60,24 @@ class Batch:
     @cached_property
     def limit(self) -> Tensor:
         """The projection of ``v + alpha g`` onto the unit sphere for a very large step."""
-        return project_far(self.v, self.g, self.p, far_step(self.p))
+        return self.after(far_step(self.p))
+
+    def after(self, alpha: float) -> Tensor:
+        """Return the projection of ``v + alpha g`` onto the unit sphere, kept for later calls.
+
+        Args:
+            alpha: A step large enough that the point is outside the ball.
+
+        Returns:
+            ``[m, n]``.
+        """
+        if alpha not in self._kept:
+            self._kept[alpha] = project_far(self.v, self.g, self.p, alpha)
+        return self._kept[alpha]
+
+    @cached_property
+    def _kept(self) -> dict[float, Tensor]:
+        return {}
 
     @cached_property
     def unique(self) -> Tensor:
@@ -200,6 +218,18 @@ def directions_only(count: int, seed: int, orders: Sequence[float] = ORDERS) -> 
     kinds.append(torch.randn(count, 6, generator=generator, dtype=torch.float64))
     kept = [z[(z != 0).any(1)] for z in kinds]
     return [Batch(float(p), torch.zeros_like(z), z) for p in orders for z in kept]
+
+
+def unique_only(batches: Iterable[Batch]) -> list[Batch]:
+    """Return the cases in which the maximiser of Lemma 1 is the only one.
+
+    Args:
+        batches: The cases.
+
+    Returns:
+        The batches, none empty.
+    """
+    return [b.where(b.unique) for b in batches if bool(b.unique.any())]
 
 
 def audit_error(

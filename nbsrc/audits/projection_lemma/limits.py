@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.projection_lemma.cases import Batch, far_step, project_far
+from nbsrc.audits.projection_lemma.cases import Batch, far_step
 from nbsrc.audits.projection_lemma.maximiser import special_case
 from nbsrc.claims import Finding
 from nbsrc.operator_norm import dual_face, dual_vector, holder_conjugate
@@ -67,7 +67,7 @@ def audit_limit(batches: Sequence[Batch], claim: Claim) -> Finding:
                 alpha = far / part if exact else far ** (1 / part)
                 rate = -1 / max(1.0, b.p - 1)
                 bound = 1e-9 if exact else 100 * (alpha / 8) ** rate
-                error = (project_far(b.v, b.g, b.p, alpha) - claimed).abs().amax(-1)
+                error = (b.after(alpha) - claimed).abs().amax(-1)
                 slack = torch.minimum(slack, bound - error)
             for i, s in enumerate(slack.tolist()):
                 shown = {"limit": b.limit[i].tolist(), "claim": claimed[i].tolist()}

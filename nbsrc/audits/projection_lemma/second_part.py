@@ -29,7 +29,6 @@ __all__ = [
     "audit_line",
     "audit_next",
     "balls",
-    "line_limits",
     "of_the_form",
 ]
 
@@ -56,6 +55,17 @@ class BallBatch(Batch):
         """The limit of the projected step, from closed forms or the optimality conditions."""
         return self.step(far_step(self.p))
 
+    @cached_property
+    def sooner(self) -> Tensor:
+        """The same for a third of that step, or the root of it for 1 < p < inf."""
+        return self.step(self.sooner_step)
+
+    @property
+    def sooner_step(self) -> float:
+        """The step of :attr:`sooner`."""
+        far = far_step(self.p)
+        return far / 3 if self.p in {1, math.inf} else math.sqrt(far)
+
     def step(self, alpha: float) -> Tensor:
         """Return the projection of ``x_{k-1} + alpha v_k`` onto the ball.
 
@@ -71,6 +81,17 @@ class BallBatch(Batch):
             )
         start = (self.previous - self.x) / self.eps
         return self.x + self.eps * project_far(start, self.g, self.p, alpha / self.eps)
+
+    @cached_property
+    def lines(self) -> dict[str, Tensor]:
+        """The limits of three groups of lines of the derivation (59) to (67).
+
+        (59)-(63) with the iterate; (64)-(65) without it, onto the ball; (66)-(67) onto the sphere.
+        """
+        zero, far = torch.zeros_like(self.v), far_step(self.p)
+        sphere = self.x + self.eps * project_far(zero, self.g, self.p, far / self.eps)
+        without = BallBatch(self.p, zero, self.g, self.x, self.eps).next
+        return {"(63)": self.next, "(65)": without, "(67)": sphere}
 
     @property
     def printed_next(self) -> Tensor:
@@ -171,12 +192,11 @@ def audit_next(batches: Sequence[BallBatch], claim: Callable[[BallBatch], Tensor
 
     def results() -> Iterator[Case]:
         for b in batches:
-            claimed, far = claim(b), far_step(b.p)
+            claimed, alpha = claim(b), b.sooner_step
             exact = b.p in {1, math.inf}
             slack = 1e-9 - (b.next - claimed).abs().amax(-1) / b.eps
-            alpha = far / 3 if exact else far**0.5
             bound = 1e-9 if exact else 100 * (alpha / 8) ** (-1 / max(1.0, b.p - 1))
-            slack = torch.minimum(slack, bound - (b.step(alpha) - claimed).abs().amax(-1) / b.eps)
+            slack = torch.minimum(slack, bound - (b.sooner - claimed).abs().amax(-1) / b.eps)
             for i, s in enumerate(slack.tolist()):
                 shown = {"limit": b.next[i].tolist(), "claim": claimed[i].tolist()}
                 yield s, b.size(i), {**b.description(i), **shown}
@@ -184,30 +204,12 @@ def audit_next(batches: Sequence[BallBatch], claim: Callable[[BallBatch], Tensor
     return collect(results(), tolerance=0, family="balls, iterates in them, growing steps")
 
 
-def line_limits(b: BallBatch) -> dict[str, Tensor]:
-    """Return the limits of three groups of lines of the derivation (59) to (67).
-
-    Args:
-        b: Balls.
-
-    Returns:
-        (59)-(63) with the iterate; (64)-(65) without it, onto the ball; (66)-(67) onto the sphere.
-    """
-    zero, far = torch.zeros_like(b.v), far_step(b.p)
-    sphere = b.x + b.eps * project_far(zero, b.g, b.p, far / b.eps)
-    return {
-        "(63)": b.next,
-        "(65)": BallBatch(b.p, zero, b.g, b.x, b.eps).next,
-        "(67)": sphere,
-    }
-
-
 def audit_line(batches: Sequence[BallBatch], one: str, two: str) -> Finding:
     """Test that two lines of (59) to (67) have the same limit.
 
     Args:
         batches: Balls.
-        one: A key of :func:`line_limits`.
+        one: A key of :attr:`BallBatch.lines`.
         two: Another.
 
     Returns:
@@ -216,7 +218,7 @@ def audit_line(batches: Sequence[BallBatch], one: str, two: str) -> Finding:
 
     def results() -> Iterator[Case]:
         for b in batches:
-            lines = line_limits(b)
+            lines = b.lines
             error = (lines[one] - lines[two]).abs().amax(-1) / b.eps
             for i, s in enumerate(error.tolist()):
                 shown = {one: lines[one][i].tolist(), two: lines[two][i].tolist()}

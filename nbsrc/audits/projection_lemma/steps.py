@@ -119,7 +119,8 @@ def audit_exact_from(
         orders: Orders among 1, 2 and infinity.
         count: Directions per order.
         seed: Seed.
-        ties: Use directions with ties and zeros, and steps times the number of ties (p = 1).
+        ties: Use directions with ties and zeros; for p = 1 with m ties the step is ``(1 + m) / 2``
+            times as large.
 
     Returns:
         The finding; minus the largest error over the radius.
@@ -129,11 +130,11 @@ def audit_exact_from(
         for p in orders:
             directions = _directions(p, count, seed)
             if ties:
-                whole = whole_vectors(3, 1)
-                directions = list(special_case(whole[whole.any(1)], p))
+                kinds = [whole_vectors(3, 1), whole_vectors(4, 1)[::3]]
+                directions = [v for z in kinds for v in special_case(z[z.any(1)], p)]
             for v in directions:
                 tied = int((v != 0).sum()) if ties and p == 1 else 1
-                error = measured_error(v, p, ratio * tied, count=60, seed=seed)
+                error = measured_error(v, p, ratio * (1 + tied) / 2, count=60, seed=seed)
                 shown = {"p": "inf" if p == math.inf else p, "v_k": v.tolist(), "ratio": ratio}
                 yield -error, (len(v),), shown
 

@@ -21,7 +21,7 @@ def test_lemma_2_as_printed() -> None:
     assert found.counterexample["g"] == [1.0, 0.0]
     ones = limits.audit_limit([b for b in BATCHES if b.p == 1], lambda b: b.printed)
     assert ones.counterexample["g"] == [1.0, 1.0]
-    unique = [b.where(b.unique) for b in BATCHES]
+    unique = cases.unique_only(BATCHES)
     assert limits.audit_limit(unique, lambda b: b.printed).holds
 
 

@@ -29,7 +29,8 @@ def test_optimality_conditions(p: float) -> None:
     """Norm 1, and the step is a multiple of the normal of the sphere."""
     w = torch.cat([outside(60, 3, p), 1e6 * outside(20, 3, p)])
     y = project_outside(w, p)
-    assert torch.allclose(torch.linalg.vector_norm(y, p, dim=1), torch.ones(len(y)).double())
+    norms = torch.linalg.vector_norm(y, p, dim=1)
+    assert torch.allclose(norms, torch.ones_like(norms), rtol=0, atol=1e-12)
     normal, step = y.sign() * y.abs() ** (p - 1), w - y
     product = (normal * step).sum(1)
     assert torch.allclose(product, normal.norm(dim=1) * step.norm(dim=1), rtol=1e-10)
@@ -87,8 +88,9 @@ def test_far_projection_and_families() -> None:
         assert torch.allclose(torch.linalg.vector_norm(b.limit, b.p, dim=1), b.limit.new_ones(()))
     assert any(bool((b.v == 0).all(1).any()) for b in batches)
     assert any(not bool(b.unique.all()) for b in batches)
-    few = batches[0].where(batches[0].unique)
-    assert len(few.v) == int(batches[0].unique.sum())
+    alone = cases.unique_only(batches)
+    assert sum(len(b.v) for b in alone) == sum(int(b.unique.sum()) for b in batches)
+    assert all(len(b.v) for b in alone)
 
 
 def test_smallest_case_comes_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from nbsrc.audits.projection_lemma import cases, software, steps
 
@@ -15,7 +16,15 @@ def test_exact_from_two_radii() -> None:
     assert steps.audit_exact_from(2, (1, math.inf), count=6, seed=0).holds
     assert not steps.audit_exact_from(1.99, (1, math.inf), count=6, seed=0).holds
     assert not steps.audit_exact_from(2, (2,), count=6, seed=0).holds
-    assert steps.audit_exact_from(2, (1, math.inf), count=6, seed=0, ties=True).holds
+
+
+def test_exact_from_one_plus_the_number_of_ties() -> None:
+    assert steps.audit_exact_from(2, (1, math.inf), count=1, seed=0, ties=True).holds
+    short = steps.audit_exact_from(1.99, (1,), count=1, seed=0, ties=True)
+    assert not short.holds
+    pair = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
+    assert steps.measured_error(pair, 1, 3.0, count=50, seed=0) < 1e-12
+    assert steps.measured_error(pair, 1, 2.9, count=0, seed=0) > 0.01
 
 
 def test_worst_error() -> None:
