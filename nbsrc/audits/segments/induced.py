@@ -23,11 +23,12 @@ __all__ = [
 ]
 
 
-def audit_product(paths: Iterable[Path]) -> Finding:
+def audit_product(paths: Iterable[Path], *, frozen: bool = False) -> Finding:
     """Test that the Jacobian in every piece is the product of the row-zeroed matrices.
 
     Args:
         paths: The paths.
+        frozen: Take the matrices of the first piece for all pieces.
 
     Returns:
         The finding; automatic differentiation in the middle of the piece against the product.
@@ -48,7 +49,7 @@ def audit_product(paths: Iterable[Path]) -> Finding:
 
     def multiplied(piece: Piece) -> Tensor:
         J = torch.eye(len(piece.path.x), dtype=torch.float64)
-        for W in piece.path.induced(piece.j):
+        for W in piece.path.induced(0 if frozen else piece.j):
             J = W @ J
         return J
 

@@ -81,8 +81,10 @@ class PooledLayer:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Entries, window, sum of the entries' sizes."""
-        return self.W.numel(), self.window, int(self.W.abs().sum() + self.x.abs().sum())
+        """Whole numbers before others, entries, window, sum of the entries' sizes."""
+        entries = torch.cat([self.W.flatten(), self.x])
+        whole = bool((entries == entries.round()).all())
+        return 1 - whole, self.W.numel(), self.window, int(entries.abs().sum())
 
     @property
     def description(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from nbsrc.audits.segments.paths import Path
 
 def test_products_and_neighbours(paths: list[Path], shallow: list[Path]) -> None:
     assert induced.audit_product(paths[::2]).holds
+    assert not induced.audit_product(paths[::2], frozen=True).holds
     assert induced.audit_neighbours_differ(shallow).holds
     assert not induced.audit_neighbours_differ(paths).holds
 
