@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-from nbsrc.audits.connections.compare import audit_true, relative_error
+from nbsrc.audits.connections.compare import audit_true
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.segments.approaches import Approach
+from nbsrc.audits.segments.approaches import Approach, margin_never_rises
+from nbsrc.audits.segments.paths import Path
 from nbsrc.claims import Finding
 
 __all__ = [
@@ -41,36 +40,37 @@ def lead(a: Approach, points: Tensor, rival: int) -> Tensor:
     return scores[..., a.label] - scores[..., rival]
 
 
-def audit_scores(*, final: Callable[[Tensor], Tensor] | None, seed: int = 0) -> Finding:
-    """Test ``M(T x, y) = (w_y - w_yhat)^T T'x`` for every label y.
+def audit_scores(paths: Iterable[Path], *, relu: bool, first_rival: bool = False) -> Finding:
+    """Test ``M(T x, y) = (w_y - w_yhat)^T T'x`` at x, for every label y.
 
     Args:
-        final: What is applied to the scores: ReLU in eq. (2), None for nothing.
-        seed: Seed of the random scores.
+        paths: Networks and points; those with a single output are left out.
+        relu: Apply the ReLU to the scores, as eq. (2) does.
+        first_rival: Take the first other class for ``y-hat`` and not the best one.
 
     Returns:
-        The finding; scores ``W_L T'x`` are small whole numbers first, two to five classes.
+        The finding; error relative to the scores.
     """
-    g = torch.Generator().manual_seed(seed)
-    whole = [torch.tensor(v).double() for v in product((0, 1, -1, 2, -2), repeat=2)]
-    drawn = [torch.randn(2 + n % 4, generator=g).double() for n in range(200)]
-
-    def margin(scores: Tensor, y: int) -> tuple[float, int]:
-        others = scores.clone()
-        others[y] = -math.inf
-        return float(scores[y] - others.max()), int(others.argmax())
 
     def cases() -> Iterator[Case]:
-        for scores in [*whole, *drawn]:
-            for y in range(len(scores)):
-                u, _ = margin(scores, y)
-                printed, _ = margin(scores if final is None else final(scores), y)
-                size = (len(scores), int((scores != scores.round()).any()),
-                        int(scores.abs().sum()))  # fmt: skip
-                shown = {"W_L T'x": scores.tolist(), "y": y, "M": printed, "u": u}
-                yield -relative_error(printed, u), size, shown
+        for path in paths:
+            *lower, top = path.weights
+            if len(top) < 2:
+                continue
+            hidden = Path(tuple(lower), path.x, path.x).features(path.x)  # T'x
+            linear = top @ hidden
+            scores = Path(path.weights, path.x, path.x, linear_top=not relu).features(path.x)
+            for y in range(len(top)):
+                others = [i for i in range(len(top)) if i != y]
+                best = others[0] if first_rival else max(others, key=linear.tolist().__getitem__)
+                u = float((top[y] - top[best]) @ hidden)
+                margin = float(scores[y] - scores[others].max())
+                shown = {"W": [W.tolist() for W in path.weights] if top.numel() <= 6 else "random",
+                         "x": path.x.tolist(), "y": y, "M": margin, "u": u}  # fmt: skip
+                scale = max(1.0, float(linear.abs().amax()))
+                yield -abs(margin - u) / scale, path.size, shown
 
-    return collect(cases(), tolerance=0, family="scores of two to five classes, every label")
+    return collect(cases(), tolerance=1e-12, family="every label of networks with several outputs")
 
 
 def audit_tied_margin(approaches: Iterable[Approach], *, corrected: bool) -> Finding:
@@ -129,13 +129,21 @@ def audit_gain_bound(approaches: Iterable[Approach], *, share: float = 1.0) -> F
     return collect(cases(), tolerance=TOLERANCE, family=FAMILY)
 
 
-def audit_monotone(approaches: Iterable[Approach]) -> Finding:
+def audit_monotone(approaches: Iterable[Approach], *, backward: bool = False) -> Finding:
     """Test Assumption 3.1: from x to x' the margin of y never rises.
 
     Args:
         approaches: The approaches.
+        backward: Go from x' to x instead, where it has to rise.
 
     Returns:
         The finding.
     """
-    return audit_true(approaches, lambda a: a.monotone, family=FAMILY)
+
+    def falls(a: Approach) -> bool:
+        if not backward:
+            return a.monotone
+        back = Path(a.scores.weights, a.scores.end, a.scores.x, linear_top=True)
+        return margin_never_rises(back.regions, a.label)
+
+    return audit_true(approaches, falls, family=FAMILY)

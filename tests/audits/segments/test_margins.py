@@ -8,6 +8,7 @@ import torch
 from nbsrc.audits.segments import approaches as approach_module
 from nbsrc.audits.segments import integrals, margins, trained
 from nbsrc.audits.segments.approaches import Approach, relabelled, toward_boundary
+from nbsrc.audits.segments.paths import Path
 
 
 def monotone(approaches: list[Approach], classes: int = 0) -> list[Approach]:
@@ -22,6 +23,7 @@ def test_assumption(approaches: list[Approach]) -> None:
     assert not any(a.monotone for a in wrong)
     linear = [a for a in approaches if a.classes == 2 and len(a.scores.weights) == 1]
     assert margins.audit_monotone(linear).holds
+    assert not margins.audit_monotone(linear, backward=True).holds
 
 
 def test_assumption_against_sampling(approaches: list[Approach]) -> None:
@@ -36,11 +38,11 @@ def test_assumption_against_sampling(approaches: list[Approach]) -> None:
         assert sum(lengths) == pytest.approx(1)
 
 
-def test_scores() -> None:
-    found = margins.audit_scores(final=torch.relu)
-    assert found.counterexample["W_L T'x"] in ([0, -1], [-1, 0])
-    assert margins.audit_scores(final=None).holds
-    assert not margins.audit_scores(final=lambda s: s.amax(0, keepdim=True).expand(len(s))).holds
+def test_scores(paths: list[Path]) -> None:
+    found = margins.audit_scores(paths, relu=True).counterexample
+    assert (found["W"], found["x"], found["M"], abs(found["u"])) == ([[[-1], [0]]], [1], 0, 1)
+    assert margins.audit_scores(paths, relu=False).holds
+    assert not margins.audit_scores(paths, relu=False, first_rival=True).holds
 
 
 def test_linear_transform_of_the_features(approaches: list[Approach]) -> None:
