@@ -20,7 +20,8 @@ def circular_singular_values(
 
     A network with zero padding applies another operator. Its singular values are not these, and
     neither are its largest or smallest ones bounded by these: on 2 pixels the kernel
-    ``[1, 0, -1]`` gives the zero matrix on the torus and a rotation with zero padding.
+    ``[1, 0, -1]`` gives the zero matrix on the torus and a rotation with zero padding. With padding
+    p on n pixels, those of the torus of n + p pixels are upper bounds, for every stride.
 
     Args:
         weight: ``[d_out, d_in/groups, k1, k2]``; a kernel larger than the image wraps around.

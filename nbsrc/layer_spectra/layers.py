@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nbsrc.conv.dense import conv_matrix, conv_transpose_matrix
+from nbsrc.conv.geometry import Geometry
 from nbsrc.layer_norms import LayerNorm, layer_norms
 from nbsrc.layer_spectra.spectrum import Spectrum, spectrum
 from nbsrc.layer_trace import Example, Shape, model_preserved
@@ -62,8 +63,8 @@ def layer_spectra(
         model: The network.
         example_input: An input tensor, a sequence of tensors (several positional arguments), or
             the shape of an input, batch dimension included.
-        max_entries: Largest dense matrix (of one group), in entries; a larger layer is listed
-            without its spectrum and with a remark.
+        max_entries: Largest dense matrix, in entries (of one group of a convolution; the weight
+            of a linear layer); a larger layer is listed without its spectrum and with a remark.
 
     Returns:
         One record per layer and geometry. Batch norm and unknown layers have no spectrum.
@@ -156,6 +157,7 @@ def _record(model: nn.Module, layer: LayerNorm, max_entries: int) -> LayerSpectr
     shared = next((p for p in layer.remark.split("; ") if p.startswith("shared")), "")
     try:
         if layer.kind == "linear":
+            _check_entries(weight.shape[0], weight.shape[1], max_entries)
             found = _repeated(spectrum(weight), math.prod(layer.input_size))
         else:
             found = _convolution(layer, weight, max_entries)
@@ -181,19 +183,33 @@ def _convolution(layer: LayerNorm, weight: Tensor, max_entries: int) -> Spectrum
         options = _raised(options)
     groups = layer.groups or 1
     blocks = weight.chunk(groups)
-    build = conv_transpose_matrix if layer.kind == "conv-transpose" else conv_matrix
-    inputs = weight.shape[0] // groups if layer.kind == "conv-transpose" else weight.shape[1]
-    pixels = math.prod(size)
-    # One unit image per input: the inputs alone may not exceed the limit either.
-    if (inputs * pixels) ** 2 > max_entries:
-        raise NotImplementedError(
-            f"{inputs * pixels} inputs in a group are too many for a matrix of "
-            f"{max_entries} entries"
-        )
+    build: Callable[..., Tensor] = conv_matrix
+    outputs, inputs = blocks[0].shape[:2]
+    if layer.kind == "conv-transpose":
+        build, inputs, outputs = conv_transpose_matrix, outputs, inputs
+        pixels = Geometry.for_conv_transpose(size, weight.shape[2:], **options).input_size
+    else:
+        shape = {name: value for name, value in options.items() if name != "padding_mode"}
+        pixels = Geometry.for_conv(size, weight.shape[2:], **shape).output_size
+    columns = inputs * math.prod(size)
+    # torch's layer gets one unit image per input: their square counts too.
+    _check_entries(max(outputs * math.prod(pixels), columns), columns, max_entries)
     matrices = [build(block, size, **options) for block in blocks]
     spectra = [spectrum(matrix) for matrix in matrices]
     values = torch.cat([s.values for s in spectra]).sort(descending=True).values
     return Spectrum(values, sum(s.rows for s in spectra), sum(s.columns for s in spectra))
+
+
+def _check_entries(rows: int, columns: int, largest: int) -> None:
+    """Refuse a matrix that is too large.
+
+    Raises:
+        NotImplementedError: If it has more entries than allowed.
+    """
+    if rows * columns > largest:
+        raise NotImplementedError(
+            f"a dense matrix of {rows} x {columns} has more than max_entries = {largest} entries"
+        )
 
 
 def _raised(options: Mapping[str, Any]) -> dict[str, Any]:

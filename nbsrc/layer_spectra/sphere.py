@@ -50,11 +50,12 @@ def square_moments(W: Tensor, radius: float = 1.0) -> Moments:
         >>> square_moments(torch.tensor([[1.0, 0.0]]))
         Moments(mean=0.5, variance=0.125)
     """
-    squares, n, c = _squares(W), W.shape[1], _checked_radius(radius)
+    scaled, c = _scaled(W, radius)
+    squares, n = _squares(scaled), W.shape[1]
     mean = float(squares.sum()) / n
     # Deviations, not a difference of traces: no cancellation when all values are nearly equal.
     spread = float(((squares - mean) ** 2).sum()) + (n - len(squares)) * mean**2
-    return Moments(c**2 * mean, 2 * c**4 * spread / (n * (n + 2)))
+    return _times(c, Moments(mean, 2 * spread / (n * (n + 2))), degree=2)
 
 
 def relu_moments(W: Tensor, radius: float = 1.0) -> Moments:
@@ -78,7 +79,7 @@ def relu_moments(W: Tensor, radius: float = 1.0) -> Moments:
         >>> relu_moments(torch.tensor([[1.0]]))
         Moments(mean=0.5, variance=0.25)
     """
-    rows, c = check_matrix(W), _checked_radius(radius)
+    rows, c = _scaled(W, radius)
     n = rows.shape[1]
     lengths = torch.linalg.vector_norm(rows, dim=1)
     kept = rows[lengths > 0] / lengths[lengths > 0, None]
@@ -89,7 +90,7 @@ def relu_moments(W: Tensor, radius: float = 1.0) -> Moments:
     pairs = 3 * (1 - cosine**2).sqrt() * cosine + (math.pi - theta) * (1 + 2 * cosine**2)
     second = float(weights @ pairs.clamp(min=0) @ weights) / (2 * math.pi * n * (n + 2))
     mean = float(weights.sum()) / (2 * n)
-    return Moments(c**2 * mean, c**4 * max(second - mean**2, 0.0))
+    return _times(c, Moments(mean, max(second - mean**2, 0.0)), degree=2)
 
 
 def norm_moments(W: Tensor, radius: float = 1.0) -> Moments:
@@ -114,7 +115,8 @@ def norm_moments(W: Tensor, radius: float = 1.0) -> Moments:
         >>> round(found.mean * math.pi, 9)
         2.0
     """
-    squares, n, c = _squares(W), W.shape[1], _checked_radius(radius)
+    scaled, c = _scaled(W, radius)
+    squares, n = _squares(scaled), W.shape[1]
     total = float(squares.sum())
     if total == 0:
         return Moments(0.0, 0.0)
@@ -122,7 +124,7 @@ def norm_moments(W: Tensor, radius: float = 1.0) -> Moments:
         return Moments(c * math.sqrt(total / n), 0.0)
     shares = (squares / total).numpy()
     mean = math.sqrt(total) * _mean_of_normal(shares) / _mean_length(n)
-    return Moments(c * mean, c**2 * max(total / n - mean**2, 0.0))
+    return _times(c, Moments(mean, max(total / n - mean**2, 0.0)), degree=1)
 
 
 def _mean_of_normal(shares: np.ndarray) -> float:
@@ -150,16 +152,27 @@ def _mean_length(n: int) -> float:
 
 def _squares(W: Tensor) -> Tensor:
     """Return the squared singular values, largest first."""
-    values: Tensor = torch.linalg.svdvals(check_matrix(W))
+    values: Tensor = torch.linalg.svdvals(W)
     return values**2
 
 
-def _checked_radius(radius: float) -> float:
-    """Return a radius as a number.
+def _scaled(W: Tensor, radius: float) -> tuple[Tensor, float]:
+    """Return the matrix over a power of 2 and the radius times it: squares cannot overflow.
 
     Raises:
-        ValueError: If it is negative or not finite.
+        TypeError: If the matrix is no real tensor.
+        ValueError: If the matrix is not finite, or the radius is negative or not finite.
     """
+    matrix = check_matrix(W)
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius must be at least 0 and finite, got {radius}")
-    return float(radius)
+    exponent = math.frexp(float(matrix.abs().max()))[1] - 1
+    return torch.ldexp(matrix, torch.tensor(-exponent)), radius * math.ldexp(1.0, exponent)
+
+
+def _times(c: float, found: Moments, *, degree: int) -> Moments:
+    """Return the moments of ``c**degree`` times a number; infinite where they overflow."""
+    mean, variance = found
+    for _ in range(degree):
+        mean, variance = c * mean, c * (c * variance)
+    return Moments(mean, variance)

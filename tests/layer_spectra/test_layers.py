@@ -100,9 +100,18 @@ def test_too_large_three_dimensional_and_unknown_layers_say_so() -> None:
     net = nn.Sequential(nn.Conv2d(1, 1, 3), Scale())
     large, unknown = layer_spectra(net, (1, 1, 8, 8), max_entries=100)
     assert large.spectrum is None
-    assert "64 inputs in a group are too many" in large.remark
+    assert "64 x 64 has more than max_entries = 100" in large.remark
     assert unknown.spectrum is None
     assert "factor" in unknown.remark
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), nn.Unflatten(1, (2, 1, 1)),
+                         nn.ConvTranspose2d(2, 1, 8), nn.Conv2d(1, 9, 1))  # fmt: skip
+    found = layer_spectra(wide, (1, 1, 8, 8), max_entries=127)
+    assert [r.name for r in found if "entries" in r.remark] == ["1", "3", "4"]
+    found = layer_spectra(wide, (1, 1, 8, 8), max_entries=128)
+    assert [r.name for r in found if "entries" in r.remark] == ["4"]
+    few = layer_spectra(wide, (1, 1, 8, 8), max_entries=64 * 64)[-1]
+    assert few.spectrum is None  # the inputs would fit, nine output channels do not
+    assert "576 x 64" in few.remark
     deep = layer_spectra(nn.Sequential(nn.Conv3d(1, 1, 2)), (1, 1, 3, 3, 3))[0]
     assert deep.spectrum is None
     assert "three-dimensional" in deep.remark

@@ -123,6 +123,37 @@ def test_isometries_and_radius() -> None:
     assert square_moments(torch.eye(2), 0.0) == Moments(0.0, 0.0)
 
 
+@pytest.mark.parametrize("exponent", [-700, -300, 300, 520, 900])
+def test_extreme_scales_neither_overflow_nor_vanish_inside(exponent: int) -> None:
+    W = matrix([[1, 0], [1, 2], [0, 0]])
+    factor = 2.0**exponent
+    for moments, degree in ((square_moments, 2), (relu_moments, 2), (norm_moments, 1)):
+        one, huge = moments(W), moments(factor * W)
+        back = moments(factor * W, 1 / factor)
+        assert back == one
+        assert huge.mean == math.prod([factor] * degree) * one.mean
+        assert huge.variance == math.prod([factor] * 2 * degree) * one.variance
+        assert moments(0 * W, factor) == Moments(0.0, 0.0)
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-8, 1e-12])
+def test_nearly_parallel_and_nearly_opposite_rows(gap: float) -> None:
+    """The kernel is flat at the ends: second-order distance from exactly parallel rows."""
+    for sign in (1, -1):
+        near = relu_moments(torch.tensor([[1.0, 0.0], [sign, gap]], dtype=torch.float64))
+        limit = relu_moments(matrix([[1, 0], [sign, 0]]))
+        assert abs(near.variance - limit.variance) <= gap**2 + 1e-14
+
+
+def test_single_precision_input_is_computed_in_double() -> None:
+    W = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    for moments in (square_moments, relu_moments, norm_moments):
+        assert moments(W) == moments(W.double())
+    assert square_moments(torch.tensor([[2, 0], [0, 1]])) == square_moments(
+        matrix([[2, 0], [0, 1]])
+    )
+
+
 def test_norm_moments_with_far_apart_values() -> None:
     """Almost one direction: the mean of a cosine's size."""
     found = norm_moments(torch.diag(torch.tensor([1.0, 1e-9])).double())
