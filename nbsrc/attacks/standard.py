@@ -2,7 +2,8 @@
 
 The attack ensemble itself expects images of three axes, at least ten classes, float32 and a
 network in evaluation mode, seeds itself from the clock, and its check of dynamic defences removes
-the tracer of debuggers and coverage. This adapter takes care of each; see :func:`auto_attack`.
+the tracer of debuggers and coverage. This adapter takes care of each; see
+:func:`nbsrc.attacks.auto_attack`.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Curvature(Seeded):
     r"""The penalty :math:`\lambda\,\frac1B\sum_b\|H(x_b)\|_2`, H the loss Hessian of the input.
 
     Guo et al., equation (11). Exact for any number of classes by an eigenproblem of size K - 1,
-    :func:`nbsrc.perturbation.loss_hessian_spectrum`: that is the Hessian of a network that is
-    piecewise affine in its input; of another one it is the Gauss-Newton part.
+    :func:`nbsrc.perturbation.spectrum.loss_hessian_spectrum`: that is the Hessian of a network that
+    is piecewise affine in its input; of another one it is the Gauss-Newton part.
 
     By power iteration it is the Hessian of any network:
 

@@ -56,7 +56,7 @@ def audit_backward_pass(cases: Iterable[MatrixCase], rank: int = 0) -> Finding:
 def audit_steepest(
     cases: Iterable[MatrixCase], samples: int, seed: int, *, late: bool = False
 ) -> Finding:
-    """Test that v_1 = J^T u_1 / |J^T u_1| maximises u_1^T J v over the unit ball.
+    """Test that `v_1 = J^T u_1 / |J^T u_1|` maximises `u_1^T J v` over the unit ball.
 
     Args:
         cases: Matrices with starts; where the direction is zero there is none.

@@ -65,7 +65,7 @@ def audit_gains_rise(cases: Iterable[Case], p: float, q: float, **attack: Any) -
         cases: The cases.
         p: The order of the ball.
         q: The order of the loss.
-        **attack: Passed to :func:`attack_path`.
+        **attack: Passed to `attack_path`.
 
     Returns:
         The finding; the slack is the smallest growth in a step.
