@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbsrc.models import MODEL_NAMES, build_model, digits_cnn, initialise
+from nbsrc.models import build_model, digits_cnn, initialise
 from nbsrc.torchvision_compat import torchvision_models
 
 
@@ -14,7 +14,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", [name for name in MODEL_NAMES if name != "vgg11"])
+@pytest.mark.parametrize("name", ["digits_cnn", "resnet18", "regnet_x_200mf", "regnet_x_400mf"])
 def test_weights_depend_on_the_generator_alone(name: str) -> None:
     torch.manual_seed(1)
     before = torch.random.get_rng_state()

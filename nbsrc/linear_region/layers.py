@@ -22,7 +22,7 @@ __all__ = ["SUPPORTED", "described", "layer_operation"]
 #: What networks may be made of, for messages.
 SUPPORTED = (
     "Linear, Conv2d, ReLU, LeakyReLU, Flatten, AvgPool2d, AdaptiveAvgPool2d, MaxPool2d, "
-    "BatchNorm1d/2d and Dropout in eval mode, Identity, sums of two branches"
+    "ZeroPad2d/3d, BatchNorm1d/2d and Dropout in eval mode, Identity, sums of two branches"
 )
 
 
@@ -118,6 +118,8 @@ def _affine_layer(module: nn.Module) -> Affine | None:
             return averaged
 
         return Affine(average, average, average)  # weights are at most 1
+    if isinstance(module, (nn.ZeroPad2d, nn.ZeroPad3d)) and module.value == 0:
+        return _zero_padding(module)
     if isinstance(module, nn.Dropout) and module.training and module.p > 0:
         raise ValueError("is in training mode: it is random; call eval() before")
     if isinstance(module, (nn.Identity, nn.Dropout)):
@@ -142,6 +144,14 @@ def _convolution(module: nn.Conv2d) -> Affine:
         lambda x: convolve(x, weight),
         lambda x: convolve(x, weight.square()),
     )
+
+
+def _zero_padding(module: nn.ZeroPad2d | nn.ZeroPad3d) -> Affine:
+    def pad(value: Tensor) -> Tensor:
+        check_image(value, type(module).__name__)  # ZeroPad3d then adds channels
+        return F.pad(value, module.padding)
+
+    return Affine(pad, pad, pad)
 
 
 def _batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:

@@ -124,6 +124,22 @@ def test_images_need_a_batch_dimension() -> None:
             jacobian(layer, torch.ones(2, 3, 3))
 
 
+def test_zero_padding_of_pixels_and_channels() -> None:
+    net = nn.Sequential(
+        nn.ZeroPad2d((1, 0, 0, 2)), nn.Conv2d(2, 3, 2), nn.ReLU(), nn.ZeroPad3d((0, 0, 1, 0, 0, 2))
+    ).double()
+    x = torch.randn(1, 2, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert net(x).shape == (1, 5, 5, 3)
+    oracle = torch.autograd.functional.jacobian(net, x).reshape(75, 18)
+    assert torch.equal(jacobian(net, x)[0].reshape(75, 18), oracle)
+    with pytest.raises(ValueError, match=r"ZeroPad3d needs \[batch, channels, height, width\]"):
+        jacobian(nn.ZeroPad3d(1), torch.ones(2, 3, 3))  # would pad the batch
+    changed = nn.ZeroPad2d(1)
+    changed.value = 1.0
+    with pytest.raises(NotImplementedError, match="ZeroPad2d"):
+        read_network(changed)
+
+
 def test_shared_layers_and_unused_values() -> None:
     """One ReLU called twice is two switches; a value that nobody reads does no harm."""
 
