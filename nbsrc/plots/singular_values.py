@@ -173,7 +173,7 @@ def draw_loss_curve(rows: Sequence[Mapping[str, float]]) -> tuple[Figure, Rows]:
 
 
 def draw_spectra(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, Rows]:
-    """Draw all singular values of a layer, as it is applied and on the torus.
+    """Draw all singular values of a layer, as it is applied and on tori.
 
     Args:
         rows: Rows with ``spectrum``, ``index`` and ``value``.
@@ -185,8 +185,8 @@ def draw_spectra(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, Rows]:
     for number, name in enumerate(dict.fromkeys(row["spectrum"] for row in rows)):
         own = [row for row in rows if row["spectrum"] == name]
         axis.plot([row["index"] for row in own], [row["value"] for row in own],
-                  ("-", "--")[number % 2], marker=MARKERS[number], ms=4, color=PALETTE[number],
-                  label=name)  # fmt: skip
+                  ("-", "--", ":")[number % 3], marker=MARKERS[number], ms=4,
+                  color=PALETTE[number], label=name)  # fmt: skip
     axis.set_ylim(bottom=0)
     axis.set_xlabel("rank of the singular value, largest first")
     axis.set_ylabel("singular value (no unit)")

@@ -19,7 +19,7 @@ __all__ = ["Zigzag", "audit_affine_change", "audit_concentration", "audit_pairs_
 
 @dataclass(frozen=True)
 class Zigzag:
-    """A margin along a line: ``start + rise x - teeth * (hats of width 2 from 0 on)``.
+    """A margin along a line: ``start + rise x``, minus hats to the right of 0, 2, 4 and 6.
 
     It is the margin of a network with one input, one hidden ReLU layer and the outputs M and 0.
 
@@ -27,11 +27,13 @@ class Zigzag:
         start: Margin at 0.
         rise: Slope of the straight part.
         teeth: Height of the hats.
+        half: Half the width of a hat, at most 1: its top is that far from the test point.
     """
 
     start: int
     rise: int
     teeth: int
+    half: float = 1.0
 
     def margins(self, x: Tensor) -> Tensor:
         """Return the margins at the inputs.
@@ -43,9 +45,10 @@ class Zigzag:
             The margins.
         """
         value = self.start + self.rise * x
-        for corner in range(0, 6, 2):
-            hat = torch.relu(x - corner) - 2 * torch.relu(x - corner - 1)
-            value = value - self.teeth * (hat + torch.relu(x - corner - 2))
+        for corner in range(0, 8, 2):
+            hat = torch.relu(x - corner) - 2 * torch.relu(x - corner - self.half)
+            hat = hat + torch.relu(x - corner - 2 * self.half)
+            value = value - self.teeth / self.half * hat
         return value
 
     @property
@@ -66,22 +69,36 @@ class Zigzag:
         moved = torch.cat([self.margins(x + step), self.margins(x - step)])
         return float((moved - self.margins(x).repeat(2)).abs().mean())
 
+    def upset(self, step: float) -> float:
+        """Return the share of the test set of which a step to some side makes the margin negative.
+
+        Args:
+            step: Size of the perturbation.
+
+        Returns:
+            The share.
+        """
+        x = torch.tensor([0.0, 2.0, 4.0, 6.0], dtype=torch.float64)
+        worst = torch.minimum(self.margins(x + step), self.margins(x - step))
+        return float((worst < 0).double().mean())
+
     @property
     def description(self) -> dict[str, Any]:
-        """The three numbers."""
-        return {"start": self.start, "rise": self.rise, "teeth": self.teeth}
+        """The numbers."""
+        return {"start": self.start, "rise": self.rise, "teeth": self.teeth, "half": self.half}
 
 
-def zigzags(teeth: Iterable[int] = (0, 1, 2)) -> list[Zigzag]:
+def zigzags(teeth: Iterable[int] = (0, 1, 2), half: float = 1.0) -> list[Zigzag]:
     """Return margins with small whole numbers.
 
     Args:
         teeth: Heights of the hats.
+        half: Half the width of a hat.
 
     Returns:
         Them, the smallest first.
     """
-    found = [Zigzag(1, rise, t) for rise in (0, 1, 2) for t in teeth]
+    found = [Zigzag(1, rise, t, half) for rise in (0, 1, 2) for t in teeth]
     return sorted(found, key=lambda z: z.rise + z.teeth)
 
 

@@ -17,6 +17,7 @@ from nbsrc.claims import Finding
 __all__ = [
     "audit_loss_and_probability",
     "audit_mechanism",
+    "audit_model_loss",
     "audit_probability_between",
     "audit_two_losses_for_one_margin",
     "cross_entropy",
@@ -146,6 +147,27 @@ def turning_point(errors: float) -> float:
     return math.log((1 - errors) / errors) if errors else math.inf
 
 
+def audit_model_loss(errors: Iterable[int], confidences: Iterable[float]) -> Finding:
+    """Test :func:`model_loss` against the mean cross-entropy of 100 score vectors of two classes.
+
+    Args:
+        errors: How many of the 100 are wrong.
+        confidences: Values of a.
+
+    Returns:
+        The finding; the slack is minus the error.
+    """
+
+    def results() -> Iterator[Case]:
+        for wrong, a in itertools.product(errors, confidences):
+            losses = [cross_entropy(Scores((a, 0.0), label)) for label in (0, 1)]
+            truth = ((100 - wrong) * losses[0] + wrong * losses[1]) / 100
+            found = float(model_loss(torch.tensor(a, dtype=torch.float64), wrong / 100))
+            yield -abs(found - truth), (wrong,), {"wrong": wrong, "a": a, "mean": truth}
+
+    return collect(results(), tolerance=1e-12, family="100 examples with margins a and -a")
+
+
 def audit_mechanism(
     train_errors: Iterable[float],
     test_errors: Sequence[float],
@@ -164,8 +186,9 @@ def audit_mechanism(
         optimal: Only confidences up to the one with the smallest training loss.
 
     Returns:
-        The finding; the slack is the smaller of the first two changes. A last case asks whether
-        some step lowered the test loss.
+        The finding; the slack is the smaller of the first two changes; if ``optimal``, also minus
+        the rise of the test loss where a stays above its own turning point. A last case asks
+        whether some step lowered the test loss.
     """
 
     def results() -> Iterator[Case]:
@@ -179,9 +202,12 @@ def audit_mechanism(
                 gap = test - train
                 rise, closes = float(train[0] - train[1]), float(gap[1] - gap[0])
                 lowered |= bool(test[0] < test[1])
+                slack = min(rise, closes)
+                if optimal and low >= turning_point(f):
+                    slack = min(slack, float(test[1] - test[0]))
                 shown = {"train errors": e, "test errors": f, "a from": high, "to": low,
                          "training loss rises by": rise, "gap falls by": closes}  # fmt: skip
-                yield min(rise, closes), (int(high), int(1000 * e), int(1000 * f)), shown
+                yield slack, (int(high), int(1000 * e), int(1000 * f)), shown
         yield (0.0 if lowered else -1.0), (999,), {"test loss": "is never lowered"}
 
     return collect(results(), tolerance=0, family="two classes, margins a and -a")

@@ -84,13 +84,14 @@ def statistic_rows(nets: Mapping[str, nn.Module]) -> list[dict[str, Any]]:
 
 
 def spectra_rows(net: nn.Module) -> list[dict[str, Any]]:
-    """The singular values of the first convolution: as applied, and as the Fourier transform says.
+    """The singular values of the first convolution: as applied, and of two tori (Fourier).
 
     Args:
         net: A network whose first layer is a convolution with stride 1.
 
     Returns:
-        One row per singular value and spectrum, largest first.
+        One row per singular value and spectrum, largest first; of the larger torus only as many
+        values as the layer has.
 
     Raises:
         ValueError: If the spectrum of the first layer is missing.
@@ -98,10 +99,15 @@ def spectra_rows(net: nn.Module) -> list[dict[str, Any]]:
     first = layer_spectra(net, INPUT)[0]
     if first.spectrum is None or first.input_size is None:
         raise ValueError(f"the first layer must have a spectrum, got {first.remark or first.type}")
-    torus = circular_singular_values(weight_layers(net)[0].weight, first.input_size)
-    both = {"zero padding, as applied": first.spectrum.values, "circular (Fourier)": torus}
+    weight, size = weight_layers(net)[0].weight, first.input_size
+    larger = [n + p for n, p in zip(size, first.geometry["padding"], strict=True)]
+    spectra = {
+        "zero padding, as applied": first.spectrum.values,
+        f"circular, {size[0]} x {size[1]} pixels": circular_singular_values(weight, size),
+        f"circular, {larger[0]} x {larger[1]} pixels": circular_singular_values(weight, larger),
+    }
     return [
         {"spectrum": name, "index": index, "value": value}
-        for name, values in both.items()
-        for index, value in enumerate(values.tolist(), start=1)
+        for name, values in spectra.items()
+        for index, value in enumerate(values[: len(first.spectrum.values)].tolist(), start=1)
     ]

@@ -69,7 +69,7 @@ def audit_interlacing(layers: Iterable[Layer], *, late: int = 0) -> Finding:
         for x in layers:
             for kept in masks(len(x.W)):
                 child, r = spectrum(x.W[list(kept)]).values, len(x.W) - len(kept)
-                parent = torch.cat([x.spectrum.values, torch.zeros(len(x.W) + 9).double()])
+                parent = torch.cat([x.spectrum.values, x.W.new_zeros(len(x.W) + len(child))])
                 above = parent[: len(child)] - child
                 below = child - parent[max(0, r - late) :][: len(child)]
                 slack = float(torch.minimum(above, below).min()) / (x.spectrum.maximum or 1.0)

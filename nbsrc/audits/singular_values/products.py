@@ -21,6 +21,7 @@ from nbsrc.layer_spectra import spectrum
 __all__ = [
     "Chain",
     "audit_lower_bound",
+    "layers_hold",
     "never_widens_first",
     "product_of_blocks",
     "product_of_layers",
@@ -172,6 +173,22 @@ def product_of_blocks(chain: Chain) -> float:
         The product.
     """
     return math.prod(spectrum(B).minimum for B in chain.blocks)
+
+
+def layers_hold(chain: Chain) -> bool:
+    """Whether eq. (14) holds for every layer alone, with the rows that the chain keeps of it.
+
+    Args:
+        chain: A chain.
+
+    Returns:
+        Whether no layer breaks the inequality by itself.
+    """
+    for W, rows in zip(chain.weights, chain.kept, strict=True):
+        kept = spectrum(W[list(rows)])
+        if kept.rank and kept.smallest_positive < (1 - 1e-9) * spectrum(W).minimum:
+            return False
+    return True
 
 
 def never_widens_first(matrices: Sequence[Tensor]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -190,8 +191,8 @@ def audit_units_reach_the_maximum(
 ) -> Finding:
     """Test that rescaling units brings std / mean of layer 1 close to its maximum, sqrt(k - 1).
 
-    k is the number of singular values. Unit 1 keeps its weights, the others get the factor 2^-20,
-    and the next layer makes up for it: outputs are compared bit by bit.
+    k is the number of singular values. Unit 1 keeps its weights, the others get the factors 1,
+    2^-10, 2^-20 and 2^-30, and the next layer makes up for it: outputs are compared bit by bit.
 
     Args:
         nets: Networks with one hidden layer, of which unit 1 has weights other than 0.
@@ -199,24 +200,27 @@ def audit_units_reach_the_maximum(
         seed: Seed of the inputs at which outputs are compared.
 
     Returns:
-        The finding; the slack is 1e-3 minus the distance to the maximum, -1 if an output differs.
+        The finding; the slack is 1e-6 minus the last distance to the maximum; -1 if an output
+        differs, a distance is negative, or the distances do not fall.
     """
     g = torch.Generator().manual_seed(seed)
 
     def cases() -> Iterator[Case]:
         for number, net in enumerate(nets):
             first = weight_layers(net)[0].weight
-            factors = torch.full((len(first),), 2.0**-20, dtype=torch.float64)
-            if not one_factor:
-                factors[0] = 1
-            twin = rescale_units(net, factors)
             x = torch.randn(10, first.shape[1], generator=g, dtype=torch.float64)
-            found = spectrum(weight_layers(twin)[0].weight)
-            away = abs(found.relative_std - math.sqrt(len(found.values) - 1))
-            with torch.no_grad():
-                same = torch.equal(net(x), twin(x))
-            before = spectrum(first).relative_std
-            shown = {"shape": list(first.shape), "std / mean": before, "after": found.relative_std}
-            yield (1e-3 - away if same else -1.0), (number,), shown
+            away, same = [], True
+            for power in (0, 10, 20, 30):
+                factors = torch.full((len(first),), 2.0**-power, dtype=torch.float64)
+                if not one_factor:
+                    factors[0] = 1
+                twin = rescale_units(net, factors)
+                found = spectrum(weight_layers(twin)[0].weight)
+                away.append(math.sqrt(len(found.values) - 1) - found.relative_std)
+                with torch.no_grad():
+                    same = same and torch.equal(net(x), twin(x))
+            falls = all(a > b for a, b in itertools.pairwise(away)) and away[-1] > -1e-12
+            shown = {"shape": list(first.shape), "distances to the maximum": away}
+            yield (1e-6 - away[-1] if same and falls else -1.0), (number,), shown
 
     return collect(cases(), tolerance=0, family="random networks with one hidden layer")

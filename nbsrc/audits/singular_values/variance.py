@@ -15,6 +15,7 @@ from nbsrc.claims import Finding
 from nbsrc.layer_spectra import Moments, Spectrum, norm_moments, relu_moments, square_moments
 
 __all__ = [
+    "audit_change_is_constant",
     "audit_condition_bounds",
     "audit_fourth_moments",
     "audit_relu_floor",
@@ -71,11 +72,11 @@ def audit_same_spread(
 
 
 def audit_condition_bounds(layers: Iterable[Layer], *, extra: int = 2) -> Finding:
-    r"""Test ``Var |W d| = t * 2 Var(sigma) / (n + 2)`` with t between 1/kappa^2 and kappa^2.
+    """Test ``Var |W d| = t * 2 Var(sigma) / (n + 2)``, t between two bounds on both sides.
 
-    kappa is the largest over the smallest of the n singular values. Where it is infinite only the
-    upper bound ``Var |W d| <= (2 / (n + 2)) Var(sigma^2) / mean(sigma^2)`` is tested; it is tested
-    elsewhere too.
+    t lies between ``1/kappa^2`` and ``kappa^2``, and between ``1/(4s)`` and ``4s``. kappa is the
+    largest over the smallest of the n singular values, s is ``sigma_max^2`` over the mean of
+    ``sigma^2``: at most n, for singular and wide matrices too.
 
     Args:
         layers: Matrices, not 0.
@@ -94,9 +95,8 @@ def audit_condition_bounds(layers: Iterable[Layer], *, extra: int = 2) -> Findin
             scaled = sigma / top
             found = norm_moments(layer.W / top).variance
             rough = 2 * float(scaled.var(correction=0)) / (n + extra)
-            squares = scaled**2
-            upper = 2 / (n + extra) * float(squares.var(correction=0) / squares.mean())
-            slack = upper - found
+            s = 1 / float((scaled**2).mean())
+            slack = min(found - rough / (4 * s), 4 * s * rough - found)
             if float(scaled[-1]) > 1e-6:
                 kappa = 1 / float(scaled[-1])
                 slack = min(slack, found - rough / kappa**2, rough * kappa**2 - found)
@@ -158,6 +158,33 @@ def audit_relu_is_constant(layers: Iterable[Layer]) -> Finding:
             yield -found / layer.spectrum.maximum**4, layer.size, shown
 
     return collect(cases(), tolerance=1e-9, family="matrices with one singular value")
+
+
+def audit_change_is_constant(layers: Iterable[Layer], radius: float = 0.5) -> Finding:
+    """Test that ``|ReLU(W(x + d)) - ReLU(W x)|`` is the same for signed unit steps d of one length.
+
+    Args:
+        layers: Matrices that are said to make it constant, not 0.
+        radius: Length of d.
+
+    Returns:
+        The finding; the slack is minus the largest difference over ``radius * sigma_max``.
+    """
+
+    def cases() -> Iterator[Case]:
+        for layer in layers:
+            n = layer.W.shape[1]
+            eye = torch.eye(n, dtype=torch.float64)
+            steps = radius * torch.cat([eye, -eye])
+            for number, entries in enumerate(itertools.product((1, -1), repeat=n)):
+                x = torch.tensor(entries, dtype=torch.float64)
+                after, before = ((x + steps) @ layer.W.T).relu(), (layer.W @ x).relu()
+                change = (after - before).norm(dim=1)
+                shown = {**layer.description, "x": list(entries), "changes": change.tolist()}
+                apart = float(change.max() - change.min()) / (radius * layer.spectrum.maximum)
+                yield -apart, (*layer.size, number), shown
+
+    return collect(cases(), tolerance=1e-9, family="matrices with one singular value, points +-1")
 
 
 def audit_relu_floor(layers: Iterable[Layer], share: float = 0.25) -> Finding:

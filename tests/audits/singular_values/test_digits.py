@@ -33,7 +33,10 @@ def test_statistics_and_spectra(net: nn.Sequential) -> None:
     assert rows[4]["std"] == pytest.approx(4 * rows[0]["std"])
     assert rows[4]["std / mean"] == pytest.approx(rows[0]["std / mean"])
     spectra = digits.spectra_rows(net)
-    assert len(spectra) == 2 * 64
+    assert len(spectra) == 3 * 64
+    true, own, larger = ([r["value"] for r in spectra[k : k + 64]] for k in (0, 64, 128))
+    assert all(a <= b + 1e-9 for a, b in zip(true, larger, strict=True))
+    assert any(a > b for a, b in zip(true, own, strict=True))
     assert spectra[0]["value"] != spectra[64]["value"]
     with pytest.raises(ValueError, match="must have a spectrum"):
         digits.spectra_rows(nn.Sequential(nn.BatchNorm2d(1)))

@@ -67,6 +67,8 @@ def test_spread_and_variance(small: list[Layer], layers: list[Layer]) -> None:
     assert {len(found.counterexample[k]) for k in ("W", "W'")} == {1, 2}
     assert variance.audit_condition_bounds(layers).holds
     assert not variance.audit_condition_bounds(layers, extra=0).holds
+    one_shape = [layer([[1, 0]]), layer([[4, 0]])]
+    assert not variance.audit_same_spread(one_shape, lambda s: s.std, factor=10).holds
     assert variance.audit_fourth_moments(layers).holds
 
     def planted(W: torch.Tensor) -> Moments:
@@ -104,6 +106,11 @@ def test_relu(layers: list[Layer]) -> None:
     assert found.counterexample["variance of |ReLU(Wd)|^2"] == pytest.approx(0.25)
     assert variance.audit_relu_floor(layers).holds
     assert not variance.audit_relu_floor(layers, 0.3).holds
+    found = variance.audit_change_is_constant(equal_spectrum(layers, per_direction=True))
+    assert found.counterexample["W"] == [[1.0, 0.0], [0.0, 1.0]]
+    assert variance.audit_change_is_constant([layer([[1]]), layer([[1], [-1]])]).holds
+    assert sampling.audit_relu_split(layers[::9], count=4000, seed=0).holds
+    assert not sampling.audit_relu_split(layers[::9], 0.3, count=4000, seed=0).holds
     same, opposite = layer([[1], [1]]), layer([[1], [-1]])
     assert torch.allclose(same.spectrum.values, opposite.spectrum.values)
     assert relu_moments(same.W).variance == pytest.approx(1.0)
@@ -119,6 +126,18 @@ def test_data(small: list[Layer]) -> None:
     layers = random_layers(12, 1)
     assert ensembles.audit_gaussian(layers, count=10_000, seed=0).holds
     assert not ensembles.audit_gaussian(layers, count=10_000, seed=0, isotropic=True).holds
+
+
+@pytest.mark.parametrize("first", [(1.0, 0.0), (0.001, 1.0)])
+def test_bounds_without_the_condition_number(first: tuple[float, float]) -> None:
+    """One large value among small ones, one small among large: t is far from 1, within 1/4s, 4s."""
+    values = torch.full((200,), first[1], dtype=torch.float64)
+    values[0] = first[0]
+    W = torch.diag(values)
+    t = norm_moments(W).variance / (2 * float(values.var(correction=0)) / 202)
+    s = float(values.max() ** 2 / (values**2).mean())
+    assert 1 / (4 * s) <= t <= 4 * s
+    assert t > 30 or t < 0.3
 
 
 def test_sphere_sample() -> None:

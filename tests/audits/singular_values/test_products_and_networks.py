@@ -17,7 +17,8 @@ from nbsrc.audits.singular_values import (
     rescaling,
 )
 from nbsrc.audits.singular_values.cases import Layer, layer, random_layers, small_layers
-from nbsrc.layer_spectra import spectral_complexity
+from nbsrc.conv.dense import conv_matrix
+from nbsrc.layer_spectra import circular_singular_values, spectral_complexity, spectrum
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,18 @@ def test_realised_chain() -> None:
     assert torch.equal(chains[0].product, torch.tensor([[1.0], [0.0]]).double())
 
 
+def test_masks_break_products_of_layers_that_are_not_tall() -> None:
+    """Two layers that satisfy eq. (14) one by one; a mask, and no widening."""
+    eye, row = torch.eye(2).double(), torch.ones(1, 2).double()
+    chain = products.Chain((eye, row), ((0,), (0,)))
+    assert products.never_widens_first(chain.weights)
+    assert products.layers_hold(chain)
+    tall = products.Chain((torch.ones(2, 1).double(),), ((0,),))
+    assert not products.layers_hold(tall)
+    assert not products.audit_lower_bound([chain], products.product_of_layers).holds
+    assert products.audit_lower_bound([chain], products.product_of_blocks).holds
+
+
 def test_rescaling() -> None:
     net = rescaling.mlp([[[2, 0], [0, 1]], [[1, 1]]])
     scaled = [(net, rescaling.rescale_layers(net, [2.0]), (1, 2))]
@@ -111,12 +124,31 @@ def test_complexity() -> None:
     assert not complexity.audit_complexity_is_product(nets, skip=1).holds
 
 
-def test_torus() -> None:
-    cases = list(padding.filters(9, 0))
-    assert padding.audit_torus_bounds(cases, extra=1).holds
-    found = padding.audit_torus_bounds(cases, extra=0)
-    assert not found.holds
-    assert found.counterexample["image"] == [1, 1] or found.counterexample["on the torus"] == 0
+def test_torus_bounds_every_singular_value_and_no_smaller_one_does() -> None:
+    cases = list(padding.filters(60, 0))
+    assert {c.stride for c in cases} > {(1, 1), (2, 1)}
+    assert any(c.groups == 2 and c.dilation != (1, 1) and min(c.padding) > 0 for c in cases)
+    assert padding.audit_torus_bounds(cases, lambda n, p: n + p).holds
+    own = padding.audit_torus_bounds(cases, lambda n, p: n)
+    assert own.counterexample["image"] == [1, 1]
+    wide = [c for c in cases if c.padding == (0, 2)]
+    assert padding.audit_torus_bounds(wide, lambda n, p: n + p).holds
+    assert not padding.audit_torus_bounds(wide, lambda n, p: n + p - 1).holds
+    below = padding.audit_torus_below(cases, lambda n, p: n)
+    assert not below.holds
+    planted = padding.Filter(torch.ones(1, 1, 1, 3).double(), (1, 1), (0, 1))
+    assert not padding.audit_torus_below([planted], lambda n, p: n).holds
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_torus_bounds_even_kernels_with_uneven_padding() -> None:
+    """torch pads an even kernel with one pixel more at the end: the larger side counts."""
+    g = torch.Generator().manual_seed(4)
+    for k, n in itertools.product((2, 4), (1, 2, 3, 5)):
+        weight = torch.randint(-1, 2, (2, 1, 1, k), generator=g).double()
+        true = spectrum(conv_matrix(weight, (1, n), padding="same")).values
+        torus = circular_singular_values(weight, (1, n + k // 2))
+        assert (true <= torus[: len(true)] + 1e-9).all()
 
 
 def test_constant_classifier() -> None:
@@ -149,6 +181,8 @@ def test_concentration() -> None:
     assert found.counterexample["variances"][0] == 0
     flat = concentration.zigzags((0,))
     assert concentration.audit_concentration(flat).holds
+    narrow = concentration.zigzags(half=1 / 64)
+    assert not concentration.audit_concentration(narrow, 1 / 64).holds
     margins = [z.test_margins for z in nets]
     assert concentration.audit_pairs_identity(margins).holds
     assert not concentration.audit_pairs_identity(margins, 1.0).holds
@@ -166,6 +200,10 @@ def test_zigzag_of_height_two_flips_between_its_test_points() -> None:
     z = concentration.Zigzag(1, 0, 2)
     assert z.test_margins.tolist() == [1.0] * 4
     assert z.margins(torch.tensor([1.0, 3.0, 5.0])).tolist() == [-1.0] * 3
+    for half in (1.0, 0.25, 1 / 64):
+        assert concentration.Zigzag(1, 0, 2, half).test_margins.tolist() == [1.0] * 4
+        assert concentration.Zigzag(1, 0, 2, half).upset(half) == 1
+        assert concentration.Zigzag(1, 1, 0, half).upset(half) == 0
 
 
 def test_units_reach_the_maximum() -> None:

@@ -94,6 +94,7 @@ def test_mechanism() -> None:
     assert not confidence.audit_mechanism(*arguments, optimal=False).holds
     assert confidence.audit_mechanism(*arguments, optimal=True).holds
     assert not confidence.audit_mechanism((0.3,), (0.4,), grid, optimal=False).holds
+    assert confidence.audit_model_loss((0, 2, 50), grid).holds
     a = torch.tensor(confidence.turning_point(0.2))
     assert float(torch.sigmoid(a)) == pytest.approx(0.8)
     low = confidence.model_loss(a, 0.2)
