@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.operator_norms.digits import new_network
@@ -38,6 +39,36 @@ def per_pass(widths: Iterable[int]) -> int:
     return sum(a * b for a, b in pairwise(widths))
 
 
+class _CountedIdentity(torch.autograd.Function):
+    """The identity, which notes every forward (0) and every backward (1) pass."""
+
+    @staticmethod
+    def forward(x: Tensor, note: Callable[[int], None]) -> Tensor:
+        note(0)
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.note = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        ctx.note(1)
+        return grad, None
+
+
+class _Counted(nn.Module):
+    """A last layer that notes the passes of a network."""
+
+    def __init__(self, note: Callable[[int], None]) -> None:
+        super().__init__()
+        self.note = note
+
+    def forward(self, x: Tensor) -> Tensor:
+        counted: Tensor = _CountedIdentity.apply(x, self.note)
+        return counted
+
+
 def count_attack(widths: tuple[int, ...], batch: int, steps: int) -> Cost:
     """Run projected gradient ascent and count its passes.
 
@@ -47,22 +78,19 @@ def count_attack(widths: tuple[int, ...], batch: int, steps: int) -> Cost:
         steps: Iterations.
 
     Returns:
-        Forward and backward passes, per example; each backward pass follows a forward pass.
+        Forward and backward passes of the whole batch, as a last layer counts them.
     """
-    net = new_network(0, widths)
-    calls = 0
+    calls = [0, 0]
 
-    def note(*_: object) -> None:
-        nonlocal calls
-        calls += 1
+    def note(which: int) -> None:
+        calls[which] += 1
 
-    handle = net.register_forward_hook(note)
+    net = nn.Sequential(new_network(0, widths), _Counted(note))
     g = torch.Generator().manual_seed(0)
     x = torch.rand(batch, widths[0], generator=g)
     start = x + 0.01 * torch.rand(x.shape, generator=g) / widths[0]
     pga(net, x, 0.1, 2, LogitNorm(2), 0.1, steps, start, on_zero="keep")
-    handle.remove()
-    return calls - 2, steps  # the clean logits and the last loss are no steps
+    return calls[0] - 2, calls[1]  # the clean logits and the last loss are no steps
 
 
 def count_power(widths: tuple[int, ...], batch: int, steps: int) -> Cost:

@@ -11,11 +11,13 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.operator_norms.points import ReluPoint
 from nbsrc.claims import Finding
+from nbsrc.linear_region import segment_regions
 
 __all__ = [
     "audit_change_in_cell",
     "audit_derivative",
     "audit_ratio_is_bounded",
+    "audit_segment_bound",
     "cell_moves",
     "numerical_derivative",
     "ratio_rows",
@@ -129,7 +131,8 @@ def audit_ratio_is_bounded(
 
     Args:
         points: Networks and inputs.
-        step: The length; None for 0.999 of the radius of the cell (points on kinks are left out).
+        step: The length; None for 0.999 of the radius of the cell (points on kinks are left out),
+            where the left side must equal ``|J step|`` as well.
         seed: Seed of the directions; the axes are tried as well.
         rule: When a unit counts as active.
 
@@ -148,12 +151,47 @@ def audit_ratio_is_bounded(
                 continue
             moves = length * directions / directions.norm(dim=1, keepdim=True)
             ratios = (point.output(point.x + moves) - point.output()).norm(dim=1) / length
-            sigma = float(torch.linalg.matrix_norm(point.jacobian(rule), 2))
+            J = point.jacobian(rule)
+            sigma = float(torch.linalg.matrix_norm(J, 2))
             ratio, place = float(ratios.max()), int(ratios.argmax())
+            slack = sigma - ratio
+            if step is None:
+                linear = (moves @ J.T).norm(dim=1) / length
+                slack = min(slack, -float((ratios - linear).abs().max()))
             shown = {**point.description, "step": moves[place].tolist(), "ratio": ratio}
-            yield (sigma - ratio) / (1 + sigma), point.size, {**shown, "sigma": sigma}
+            yield slack / (1 + sigma), point.size, {**shown, "sigma": sigma}
 
     return collect(cases(), tolerance=1e-9, family="steps along axes and random directions")
+
+
+def audit_segment_bound(points: Iterable[ReluPoint], length: float, seed: int) -> Finding:
+    """Test ``|f(x + step) - f(x)| <= max sigma(J) |step|`` over the cells on the segment.
+
+    Args:
+        points: Networks and inputs, on kinks too.
+        length: The length of the steps.
+        seed: Seed of the directions; one axis is tried as well.
+
+    Returns:
+        The finding; the slack is relative.
+    """
+    g = torch.Generator().manual_seed(seed)
+
+    def cases() -> Iterator[Case]:
+        for point in points:
+            n = len(point.x)
+            drawn = torch.randn(2, n, generator=g, dtype=torch.float64)
+            for direction in torch.cat([torch.eye(n).double()[:1], drawn]):
+                end = point.x + length * direction / direction.norm()
+                times = segment_regions(point.module(), point.x, end).breakpoints
+                inner = [torch.lerp(point.x, end, t) for t in (times[1:] + times[:-1]) / 2]
+                sigma = max(float(torch.linalg.matrix_norm(point.at(y).jacobian(), 2))
+                            for y in inner)  # fmt: skip
+                ratio = float((point.output(end) - point.output()).norm()) / length
+                shown = {**point.description, "ratio": ratio, "largest sigma": sigma}
+                yield (sigma - ratio) / (1 + sigma), point.size, shown
+
+    return collect(cases(), tolerance=1e-9, family=f"segments of length {length:g}")
 
 
 def ratio_rows(

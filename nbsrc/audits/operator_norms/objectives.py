@@ -134,7 +134,7 @@ def audit_power_training(cases: Iterable[MatrixCase], *, same: bool, seed: int) 
                 now = float(exact_operator_norm(case.J, p, q))
                 if now == 0:
                     continue
-                h = 1e-6 * now / float(H.norm())
+                h = 1e-7 * now / float(H.norm())
                 ends = [float(exact_operator_norm(case.J + t * H, p, q)) for t in (h, -h)]
                 norm = (ends[0] - ends[1]) / (2 * h)
                 power = (ends[0] ** q - ends[1] ** q) / (2 * h * q)

@@ -1,4 +1,4 @@
-"""Equations (5) and (7): gradients of the regularisers, and the sum of squares."""
+"""Equations (5) and (7): the regularisers and their gradients."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ __all__ = [
     "audit_global_gradient",
     "audit_local_objective",
     "audit_subgradient",
-    "audit_sum_of_squares",
+    "leading_triple",
     "parameter_gradients",
     "point_map",
     "simple_points",
+    "trainable",
 ]
 
 
-def _leading(J: Tensor) -> tuple[float, Tensor, Tensor]:
-    """Return the largest singular value and its vectors."""
+def leading_triple(J: Tensor) -> tuple[float, Tensor, Tensor]:
+    """Return the largest singular value and its vectors.
+
+    Args:
+        J: ``[d, n]``.
+
+    Returns:
+        The value, the left and the right vector.
+    """
     U, values, rows = torch.linalg.svd(J, full_matrices=False)
     return float(values[0]), U[:, 0], rows[0]
 
@@ -72,7 +80,7 @@ def audit_global_gradient(
 
     def results() -> Iterator[Case]:
         for case in cases:
-            W, (sigma, u, v) = case.J, _leading(case.J)
+            W, (sigma, u, v) = case.J, leading_triple(case.J)
             h = 1e-6 * max(sigma, 1e-3)
             units = torch.eye(W.numel(), dtype=W.dtype).reshape(-1, *W.shape)
             drawn = torch.randn(2, *W.shape, generator=g, dtype=W.dtype)
@@ -105,7 +113,7 @@ def audit_subgradient(cases: Iterable[MatrixCase], seed: int, *, factor: float =
 
     def results() -> Iterator[Case]:
         for case in cases:
-            W, (sigma, u, v) = case.J, _leading(case.J)
+            W, (sigma, u, v) = case.J, leading_triple(case.J)
             for number in range(6):
                 H = torch.randn(W.shape, generator=g, dtype=W.dtype) * 10.0 ** -(number % 3)
                 rise = float(torch.linalg.matrix_norm(W + H, 2)) ** 2 / 2 - sigma**2 / 2
@@ -132,7 +140,15 @@ def parameter_gradients(point: ReluPoint, value: Tensor) -> Tensor:
     ])  # fmt: skip
 
 
-def _trainable(point: ReluPoint) -> ReluPoint:
+def trainable(point: ReluPoint) -> ReluPoint:
+    """Return the same network with weights that require gradients.
+
+    Args:
+        point: A network and an input.
+
+    Returns:
+        The copy.
+    """
     return replace(point, weights=tuple(W.clone().requires_grad_() for W in point.weights))
 
 
@@ -174,7 +190,7 @@ def audit_local_objective(points: Iterable[ReluPoint], steps: int, seed: int) ->
             us, vs, values = printed_iteration(point_map(point), v0, steps)
             sigma = float(torch.linalg.matrix_norm(point.jacobian(), 2))
             error = abs(float(values[-1]) - sigma) / sigma
-            own = _trainable(point)
+            own = trainable(point)
             mine = parameter_gradients(own, (us[-1] @ own.jacobian() @ vs[-1]) ** 2 / 2)
             move = [torch.randn(W.shape, generator=g, dtype=W.dtype) for W in point.weights]
             h = 1e-6
@@ -193,39 +209,3 @@ def audit_local_objective(points: Iterable[ReluPoint], steps: int, seed: int) ->
             yield -error, point.size, {**point.description, "sigma": sigma}
 
     return collect(cases(), tolerance=1e-5, family="networks off kinks, simple singular value")
-
-
-def audit_sum_of_squares(
-    points: Iterable[ReluPoint], reach: float, *, exponent: float = 2.0, sign: float = 1.0
-) -> Finding:
-    r"""Test :math:`\frac\lambda2\|f(x+\epsilon v)-f(x)\|^2=\frac{\lambda\epsilon^2}2\sigma^2`.
-
-    Values and gradients in all weights, v held fixed, for lambda 1.
-
-    Args:
-        points: Networks and inputs off kinks.
-        reach: epsilon as a multiple of the radius of the cell.
-        exponent: A planted error: of epsilon.
-        sign: -1 for the step along -v.
-
-    Returns:
-        The finding; the slack is minus the relative error of value or gradient.
-    """
-
-    def cases() -> Iterator[Case]:
-        for point in points:
-            sigma, _, v = _leading(point.jacobian())
-            eps = reach * point.radius()
-            own = _trainable(point)
-            change = own.output(point.x + sign * eps * v) - own.output()
-            squares, strength = change.square().sum() / 2, eps**exponent
-            spectral = strength / 2 * (own.jacobian() @ v).square().sum()
-            pair = [parameter_gradients(own, value) for value in (squares, spectral)]
-            size = max(float(x.norm()) for x in pair)
-            error = float((pair[0] - pair[1]).norm()) / size
-            both = float(squares.detach()), strength / 2 * sigma**2
-            error = max(error, abs(both[0] - both[1]) / max(both))
-            shown = {**point.description, "eps": eps, "squares": both[0], "spectral": both[1]}
-            yield -error, point.size, shown
-
-    return collect(cases(), tolerance=1e-9, family=f"steps of {reach:g} cell radii along v")

@@ -1,4 +1,4 @@
-"""Section 5.2: the full spectrum from an extracted Jacobian, and which way round it lies."""
+"""Spectra of Jacobians: section 5.2 (extraction, which way round it lies) and footnote 2."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from nbsrc.audits.connections.compare import audit_true
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.operator_norms.matrices import MatrixCase
 from nbsrc.audits.operator_norms.points import ReluPoint
 from nbsrc.claims import Finding
 from nbsrc.linear_region import jacobian
 
-__all__ = ["audit_convention", "audit_spectrum"]
+__all__ = ["audit_convention", "audit_simple_unless_zero", "audit_spectrum"]
 
 
 def audit_convention(cases: Iterable[MatrixCase], *, transpose: bool) -> Finding:
@@ -67,3 +68,21 @@ def audit_spectrum(points: Iterable[ReluPoint], *, frozen_at: float = 0.0) -> Fi
             yield -error, point.size, point.description
 
     return collect(results(), tolerance=1e-8, family="networks at points off kinks")
+
+
+def audit_simple_unless_zero(points: Iterable[ReluPoint], gap: float = 1e-9) -> Finding:
+    """Test that every Jacobian other than zero has a simple largest singular value.
+
+    Args:
+        points: Networks and inputs; it is so for almost all weights.
+        gap: Smallest relative distance to the second value that counts as simple.
+
+    Returns:
+        The finding.
+    """
+
+    def simple(point: ReluPoint) -> bool:
+        values = torch.linalg.svdvals(point.jacobian())
+        return len(values) == 1 or float(values[0]) == 0 or float(values[1] / values[0]) < 1 - gap
+
+    return audit_true(points, simple, family="ReLU networks at points on kinks and off them")

@@ -74,7 +74,8 @@ def brute_force(J: Tensor, p: float, q: float) -> float:
 
     For p = 1 and inf the maximum of a convex function is attained at a corner of the ball: all
     corners are tried. For p = 2 the best of the axes, all rows of J, all sums of rows with signs, a
-    fixed set of random vectors, and (for q = 2) their images under a high power of the Gram matrix.
+    fixed set of random vectors (in the plane every half degree too), and for q = 2 their images
+    under a high power of the Gram matrix.
 
     Args:
         J: ``[d, n]``.
@@ -92,6 +93,9 @@ def brute_force(J: Tensor, p: float, q: float) -> float:
     else:
         g = torch.Generator().manual_seed(0)
         drawn = torch.randn(20, n, generator=g, dtype=J.dtype)
+        if n == 2:
+            turns = torch.arange(360, dtype=J.dtype) * (math.pi / 360)
+            drawn = torch.cat([drawn, torch.stack([turns.cos(), turns.sin()], 1)])
         tried = torch.cat([torch.eye(n, dtype=J.dtype), J, corners(d) @ J, drawn])
         gram = J.T @ J
         for _ in range(14 if q == 2 else 0):  # the power 2^14 of the Gram matrix

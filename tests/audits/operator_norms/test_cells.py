@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from nbsrc.audits.operator_norms import cells, linearisation
 from nbsrc.audits.operator_norms.points import ReluPoint, random_points, relu_point
@@ -67,6 +68,23 @@ def test_ratio(relu_points: list[ReluPoint]) -> None:
     off = [relu_point([[[1]], [[1]]], [-1])]
     assert linearisation.audit_ratio_is_bounded(off, 0.5, 0).holds
     assert not linearisation.audit_ratio_is_bounded(off, 2.0, 0).holds
+
+
+def test_ratio_must_be_that_of_the_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = relu_point([[[1, 0], [0, 1]], [[1, 0], [0, 1]]], [2, 2])
+    assert linearisation.audit_ratio_is_bounded([net], None, 0).holds
+    other = torch.diag(torch.tensor([1.0, 2.0])).double()  # a larger norm: the bound alone holds
+    monkeypatch.setattr(ReluPoint, "jacobian", lambda *_: other)
+    assert not linearisation.audit_ratio_is_bounded([net], None, 0).holds
+    assert linearisation.audit_ratio_is_bounded([net], 0.5, 0).holds
+
+
+def test_segment_bound(relu_points: list[ReluPoint], monkeypatch: pytest.MonkeyPatch) -> None:
+    corner = relu_point([[[1], [-1]], [[1, 1]]], [0])  # |x| at 0
+    ramp = relu_point([[[1]], [[1]]], [-1])  # the cell of x has norm 0
+    assert linearisation.audit_segment_bound([corner, ramp, *relu_points[::3]], 3.0, 0).holds
+    monkeypatch.setattr(ReluPoint, "at", lambda point, _: point)  # the first cell only
+    assert not linearisation.audit_segment_bound([ramp], 3.0, 0).holds
 
 
 def test_non_expansive(relu_points: list[ReluPoint]) -> None:

@@ -14,7 +14,7 @@ from nbsrc.audits.operator_norms import (
     stability,
 )
 from nbsrc.audits.operator_norms.matrices import MatrixCase
-from nbsrc.audits.operator_norms.points import ReluPoint
+from nbsrc.audits.operator_norms.points import ReluPoint, random_points, relu_point
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +45,19 @@ def test_convention(nonzero: list[MatrixCase]) -> None:
 def test_spectrum(relu_points: list[ReluPoint]) -> None:
     off = [p for p in relu_points if not p.on_kink]
     assert spectrum.audit_spectrum(off).holds
+    assert spectrum.audit_simple_unless_zero(list(random_points(30, 2))).holds
+    identity = relu_point([[[1, 0], [0, 1]], [[1, 0], [0, 1]]], [1, 1])
+    assert not spectrum.audit_simple_unless_zero([identity]).holds
     assert not spectrum.audit_spectrum(off, frozen_at=1.0).holds
 
 
 def test_costs() -> None:
     assert costs.per_pass((8, 6, 4)) == 72
+    assert costs.count_attack((8, 6, 4), 2, 3) == costs.count_power((8, 6, 4), 2, 3) == (3, 3)
     assert costs.audit_same_cost((8, 6, 4), (1, 3), (1, 2)).holds
     assert not costs.audit_same_cost((8, 6, 4), (1,), (1,), extra=1).holds
-    found = costs.audit_batch_factor((8, 6, 4), (1, 2), (1, 3), lambda K, B: K)
-    assert found.counterexample["batch"] == 2
+    found = costs.audit_batch_factor((8, 6, 4), (1, 2), (1, 2, 3), lambda K, B: K + B - 1)
+    assert (found.counterexample["batch"], found.counterexample["K"]) == (2, 2)
     assert costs.audit_batch_factor((8, 6, 4), (1, 2), (1, 3), lambda K, B: K * B).holds
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nbsrc.audits.operator_norms import objectives, regularisers
+from nbsrc.audits.operator_norms import objectives, regularisers, squares
 from nbsrc.audits.operator_norms.matrices import MatrixCase
 from nbsrc.audits.operator_norms.points import ReluPoint, random_points, relu_point
 
@@ -37,13 +37,22 @@ def test_local_objective(simple: list[ReluPoint]) -> None:
 
 
 def test_sum_of_squares(simple: list[ReluPoint]) -> None:
-    assert regularisers.audit_sum_of_squares(simple, 0.999).holds
-    assert regularisers.audit_sum_of_squares(simple, 0.999, sign=-1).holds
-    assert not regularisers.audit_sum_of_squares(simple, 0.9, exponent=1).holds
-    assert not regularisers.audit_sum_of_squares(simple, 5).holds
+    assert squares.audit_sum_of_squares(simple, 0.999).holds
+    assert squares.audit_sum_of_squares(simple, 0.999, sign=-1).holds
+    assert not squares.audit_sum_of_squares(simple, 0.9, exponent=1).holds
+    assert not squares.audit_sum_of_squares(simple, 5).holds
     one = [relu_point([[[1]], [[1]]], [1])]
-    signs = [regularisers.audit_sum_of_squares(one, 2, sign=s).holds for s in (1, -1)]
+    signs = [squares.audit_sum_of_squares(one, 2, sign=s).holds for s in (1, -1)]
     assert sorted(signs) == [False, True]  # the ball leaves the cell on one side only
+
+
+def test_squares_on_kinks_and_for_multiple_norms(relu_points: list[ReluPoint]) -> None:
+    double = relu_point([[[1, 0], [0, 1]], [[1, 0], [0, 1]]], [2, 2])  # J = I
+    kinks = [point for point in relu_points if point.on_kink]
+    found = squares.audit_squares_anywhere([double, *kinks])
+    assert found.holds
+    assert found.trials > len(kinks)
+    assert not squares.audit_squares_anywhere(relu_points, inside=False).holds
 
 
 def test_norm_loss_in_cell(simple: list[ReluPoint]) -> None:
