@@ -1,0 +1,169 @@
+"""The loop."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from nbsrc.data import ImageData
+from nbsrc.regularizers import Regularizer, training_step
+from nbsrc.training.augmentation import Augmentation
+from nbsrc.training.checkpoint import Checkpoint, RunState
+from nbsrc.training.evaluation import EpochRecord, Recorder, epoch_record
+from nbsrc.training.identity import run_identity
+from nbsrc.training.schedules import Schedule
+from nbsrc.training.settings import TrainingSettings
+
+__all__ = ["TrainingDiverged", "train"]
+
+
+class TrainingDiverged(FloatingPointError):  # noqa: N818 - it is a result, not an error
+    """The loss is not finite any more.
+
+    Attributes:
+        history: The records of the epochs before.
+    """
+
+    def __init__(self, message: str, history: list[EpochRecord]) -> None:
+        """Keep the records."""
+        super().__init__(message)
+        self.history = history
+
+
+def train(
+    model: nn.Module,
+    data: ImageData,
+    settings: TrainingSettings,
+    *,
+    generator: torch.Generator,
+    recorder: Recorder | None = None,
+    regularizer: Regularizer | None = None,
+    schedule: Schedule | None = None,
+    augmentation: Augmentation | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> list[EpochRecord]:
+    """Train a network in place.
+
+    The order of the images, whatever the network draws itself (dropout) and the augmentation come
+    from the generator; the order is the same with and without augmentation. Each module's mode and
+    torch's random state are as before afterwards. On one machine with one number of threads the
+    numbers repeat exactly; torch promises no more.
+
+    With a checkpoint file the state is kept after every epoch. If the file exists, the run goes on
+    from there: call with the same arguments, the network with its initial weights, and generators
+    in their first state. The numbers are then those of a run that was never interrupted, bit for
+    bit on a CPU, and the generator ends in the same state. A finished run returns at once. The file
+    stays; it is the caller's to delete.
+
+    Args:
+        model: The network, on the device on which to train.
+        data: Training and test images.
+        settings: Epochs, batch size and optimiser.
+        generator: Source of all randomness, on the CPU.
+        recorder: Called before training and after each epoch. With a checkpoint it must return
+            tensors and plain values, and is not called again for epochs in the file.
+        regularizer: Called as :func:`nbsrc.regularizers.training_step` says, and after each epoch,
+            before the recorder.
+        schedule: Sets the learning rate before every step; constant without one.
+        augmentation: Changes the images of every batch.
+        checkpoint: The file, None to keep nothing.
+
+    Returns:
+        One record before training and one per epoch.
+
+    Raises:
+        TrainingDiverged: If the loss of a batch, or on the test images after an epoch, is not
+            finite; a ``FloatingPointError`` with the records so far.
+        TypeError: If there is something that a checkpoint cannot hold.
+        ValueError: If the checkpoint file cannot be read or belongs to another run.
+    """
+    device = next(model.parameters()).device
+    images, labels = data.train_images.to(device), data.train_labels.to(device)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    store = None
+    if checkpoint is not None:
+        whole = (model, data, settings, generator, regularizer, schedule, augmentation)
+        store = Checkpoint(checkpoint, run_identity(*whole))
+    active = Regularizer() if regularizer is None else regularizer
+    with _training_mode(model), _own_random_state(device, generator) as own:
+        state = RunState(model, optimizer, active, (generator, own), device)
+        saved = None if store is None else store.read(state)
+        if saved is None:
+            saved = [epoch_record(model, data, 0, None, recorder)], 0
+        history, step = saved
+        for epoch in range(len(history), settings.epochs + 1):
+            order = torch.randperm(len(images), generator=generator).to(device)
+            total = 0.0
+            for batch in order.split(settings.batch_size):
+                if schedule is not None:
+                    _set_rate(optimizer, schedule.rate(settings.learning_rate, epoch - 1, step))
+                x = images[batch]
+                if augmentation is not None:
+                    x = augmentation(x, own)
+                loss = float(training_step(model, x, labels[batch], optimizer, active))
+                total += _finite("the loss", loss, epoch, history) * len(batch)
+                step += 1
+            active.after_epoch(model)
+            record = epoch_record(model, data, epoch, total / len(images), recorder)
+            _finite("the test loss", record.test_loss, epoch, history)
+            history.append(record)
+            if store is not None:
+                store.write(state, history, step)
+    return history
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _finite(name: str, loss: float, epoch: int, history: list[EpochRecord]) -> float:
+    """Return a finite loss.
+
+    Raises:
+        TrainingDiverged: If it is not finite.
+    """
+    if not math.isfinite(loss):
+        message = f"{name} became {loss} in epoch {epoch}: training diverged"
+        raise TrainingDiverged(message, history)
+    return loss
+
+
+@contextmanager
+def _training_mode(model: nn.Module) -> Iterator[None]:
+    """Put the model in training mode for a while, then restore each module's own mode."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.train()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def _own_random_state(
+    device: torch.device, generator: torch.Generator
+) -> Iterator[torch.Generator]:
+    """Seed torch's global random state from the generator for a while, then restore it.
+
+    Yields:
+        A further generator, for the augmentation.
+    """
+    devices = [device] if device.type == "cuda" else []
+    seed = int(torch.randint(2**62, (), generator=generator))
+    with torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        for _ in devices:
+            torch.cuda.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed + 1)
