@@ -20,6 +20,7 @@ __all__ = [
     "counts_of_share",
     "layer_counts",
     "off_by",
+    "one_digit_off",
 ]
 
 #: A difference, and what it is the difference of.
@@ -151,8 +152,8 @@ def chance_of_shares(runs: Iterable[Run]) -> float:
     chance = 1.0
     for run in runs:
         for place in range(len(run.strengths)):
-            total = run.values["TestAcc"][place]
-            chance *= min(1.0, (total + 1) / 10_001)
+            if run.values["PGD"][place]:
+                chance *= min(1.0, (run.values["TestAcc"][place] + 1) / 10_001)
     return chance
 
 
@@ -203,6 +204,19 @@ def layer_counts(total: str, average: str) -> tuple[float, float, list[int]]:
     (low, high), (small, large) = ends
     least, most = low / large, high / small
     return float(least), float(most), list(range(math.ceil(least), math.floor(most) + 1))
+
+
+def one_digit_off(text: str) -> Iterator[str]:
+    """Yield the numbers that differ from a printed one in one digit.
+
+    Args:
+        text: The number as printed.
+
+    Yields:
+        The numbers as text.
+    """
+    for place, old in enumerate(text):
+        yield from (text[:place] + d + text[place + 1 :] for d in "0123456789" if "." != old != d)
 
 
 def audit_layers(groups: Sequence[tuple[str, str]], layers: Iterable[int] | None) -> Finding:

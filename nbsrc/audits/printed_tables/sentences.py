@@ -42,21 +42,27 @@ def audit_setup(runs: Iterable[Run]) -> Finding:
     """Test section 4.1's list of strengths and networks against the tables.
 
     Strengths 4, 8 and 16; 0 as well for Tiny-ImageNet and for nothing else; ResNet-56 and
-    ResNet-110 on CIFAR, a wide ResNet on Tiny-ImageNet.
+    ResNet-110 on CIFAR, a wide ResNet on Tiny-ImageNet; none of them missing.
 
     Args:
         runs: The runs.
 
     Returns:
-        The finding, one case per run.
+        The finding, one case per run and one per network that section 4.1 names.
     """
     cases = []
-    for number, run in enumerate(runs):
+    listed = list(runs)
+    for number, run in enumerate(listed):
         wanted = (0, 4, 8, 16) if run.data == "Tiny-ImageNet" else (4, 8, 16)
         known = run.name in NETWORKS.get(run.table, (run.name,))
         right = run.strengths == wanted and known
         text = f"{run.words}: strengths {', '.join(map(str, run.strengths))}"
         cases.append((0.0 if right else -1.0, (number,), text))
+    there = {(run.table, run.name) for run in listed}
+    for table, names in NETWORKS.items():
+        for name in names:
+            missing = f"Table {table[-1]} has no {name}"
+            cases.append((0.0 if (table, name) in there else -1.0, (len(cases),), missing))
     return collect(cases, tolerance=0, family="the blocks of Tables 2 to 6")
 
 

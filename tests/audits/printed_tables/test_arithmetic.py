@@ -56,6 +56,8 @@ def test_one_share_cannot_be() -> None:
 
 def test_shares_have_power() -> None:
     assert 0 < arithmetic.chance_of_shares(ATTACKED) < 0.01
+    tiny = select(RUNS, data="Tiny-ImageNet")  # 0.00 at strength 0 is a share of anything
+    assert arithmetic.chance_of_shares(tiny) == pytest.approx(6210 * 6110 * 5737 / 10_001**3)
 
 
 def test_printed_twice() -> None:
@@ -66,6 +68,13 @@ def test_printed_twice() -> None:
     assert same.trials == 21
     assert not arithmetic.audit_printed_twice(one, select(RUNS, name="SP5")[0]).holds
     assert not arithmetic.audit_printed_twice(one, two.planted("PGD", 0, 1)).holds
+
+
+def test_one_digit_off() -> None:
+    near = list(arithmetic.one_digit_off("0.41"))
+    assert len(set(near)) == 27
+    assert {"0.42", "0.91", "1.41"} < set(near)
+    assert "0.41" not in near
 
 
 def test_layers() -> None:

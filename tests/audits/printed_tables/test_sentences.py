@@ -11,7 +11,9 @@ RUNS = read_runs()
 def test_setup() -> None:
     assert sentences.audit_setup(RUNS).holds
     run = select(RUNS, table="C.tab3")[0]
-    assert not sentences.audit_setup([sentences.with_strengths(run, (0, 4, 8))]).holds
+    assert not sentences.audit_setup([*RUNS, sentences.with_strengths(run, (0, 4, 8))]).holds
+    fewer = [r for r in RUNS if (r.table, r.name) != ("C.tab4", "ResNet-110")]
+    assert sentences.audit_setup(fewer).counterexample == "Table 4 has no ResNet-110"
 
 
 def test_rows_of_table_2() -> None:
