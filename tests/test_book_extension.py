@@ -7,6 +7,8 @@ import io
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
@@ -51,6 +53,21 @@ def test_a_wrong_address_is_refused(extension, monkeypatch, url):
     monkeypatch.setenv("NBSRC_REPOSITORY_URL", url)
     with pytest.raises(ConfigError, match="NBSRC_REPOSITORY_URL"):
         configured(extension)
+
+
+def test_contents_of_long_pages_keep_modules_only(extension):
+    def contents():
+        module, function = nodes.list_item(), nodes.list_item()
+        function += addnodes.compact_paragraph("", "f", skip_section_number=True)
+        module += addnodes.compact_paragraph("", "module")
+        module += nodes.bullet_list("", function)
+        return nodes.bullet_list("", module)
+
+    env = SimpleNamespace(tocs={"api/audits_B": contents(), "api/conv": contents()})
+    assert extension.thin_contents(None, env) == []
+    assert env.tocs["api/audits_B"].astext() == "module"
+    assert len(list(env.tocs["api/audits_B"].findall(nodes.bullet_list))) == 1
+    assert env.tocs["api/conv"].astext().split() == ["module", "f"]
 
 
 def test_the_claim_role_links_known_ids_and_warns_of_others(extension, tmp_path):
