@@ -115,14 +115,17 @@ def audit_variances_decide(samples: Iterable[Sample]) -> Finding:
     return collect(cases(), tolerance=1e-12, family="pairs of two examples, two classes")
 
 
-def audit_total_variance(samples: Iterable[Sample], factor: float = 2.0) -> Finding:
+def audit_total_variance(
+    samples: Iterable[Sample], factor: float = 2.0, *, one_label: bool = True
+) -> Finding:
     """Test that the variance of margins is at most twice the sum of the scores' variances.
 
     Needs one label for all: the margin is then a function of s with Lipschitz constant sqrt(2).
 
     Args:
-        samples: Samples; the label of the first example is used for all.
+        samples: Samples.
         factor: The factor; 2 for the statement.
+        one_label: Use the label of the first example for all; else keep the labels.
 
     Returns:
         The finding; the slack is relative to the sum.
@@ -130,7 +133,7 @@ def audit_total_variance(samples: Iterable[Sample], factor: float = 2.0) -> Find
 
     def cases() -> Iterator[Case]:
         for x in samples:
-            same = Sample(x.s, torch.full_like(x.labels, int(x.labels[0])))
+            same = Sample(x.s, torch.full_like(x.labels, int(x.labels[0]))) if one_label else x
             total, found = float(x.variances.sum()), float(same.margins.var(correction=0))
             shown = {**same.description, "sum": total, "of margins": found}
             yield (factor * total - found) / (total or 1.0), x.size, shown

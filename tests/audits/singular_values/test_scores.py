@@ -74,6 +74,9 @@ def test_variance_of_margins() -> None:
     every = [*samples.small_samples(), *samples.random_samples(40, 0)]
     assert samples.audit_total_variance(every).holds
     assert not samples.audit_total_variance(every, 1.9).holds
+    mixed = samples.Sample(torch.tensor([[1.0, 0.0], [1.0, 0.0]]).double(), torch.tensor([0, 1]))
+    assert samples.audit_total_variance([mixed]).holds
+    assert not samples.audit_total_variance([mixed], one_label=False).holds
     assert samples.audit_fixed_rival(every).holds
     assert not samples.audit_fixed_rival(every, covariance=False).holds
 
