@@ -9,9 +9,6 @@ from nbsrc.margins.bound import hoeffding_radius as hoeffding_radius
 from nbsrc.margins.bound import loss_term as loss_term
 from nbsrc.margins.bound import printed_margin as printed_margin
 from nbsrc.margins.bound import proof_end_bound as proof_end_bound
-from nbsrc.margins.bound import repaired_bound as repaired_bound
-from nbsrc.margins.bound import repaired_radius as repaired_radius
-from nbsrc.margins.bound import row_rank_constant as row_rank_constant
 from nbsrc.margins.bound import xu_mannor_bound as xu_mannor_bound
 from nbsrc.margins.covering import circle_covering_number as circle_covering_number
 from nbsrc.margins.covering import covering_number as covering_number
@@ -23,3 +20,7 @@ from nbsrc.margins.operator import generalisation_error as generalisation_error
 from nbsrc.margins.operator import margin as margin
 from nbsrc.margins.operator import ramp_loss as ramp_loss
 from nbsrc.margins.operator import ramp_risk as ramp_risk
+from nbsrc.margins.repair import any_classes_radius as any_classes_radius
+from nbsrc.margins.repair import repaired_bound as repaired_bound
+from nbsrc.margins.repair import repaired_radius as repaired_radius
+from nbsrc.margins.repair import row_rank_constant as row_rank_constant

@@ -1,4 +1,4 @@
-"""The quantities and bounds of Theorem 3.1 of paper C: as displayed, as proven, repaired."""
+"""The quantities and bounds of Theorem 3.1 of paper C, as displayed and as at the proof's end."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ __all__ = [
     "loss_term",
     "printed_margin",
     "proof_end_bound",
-    "repaired_bound",
-    "repaired_radius",
-    "row_rank_constant",
     "xu_mannor_bound",
 ]
 
@@ -45,7 +42,7 @@ def printed_margin(weights: Sequence[Tensor], v_min: float) -> float:
         >>> round(printed_margin([column, eye], 1.0), 6)
         2.0
     """
-    last = _check_weights(weights)
+    last = check_weights(weights)
     if not v_min >= 0:
         raise ValueError(f"v_min must not be negative, got {v_min}")
     pairs = itertools.combinations(range(len(last)), 2)
@@ -53,45 +50,6 @@ def printed_margin(weights: Sequence[Tensor], v_min: float) -> float:
     for W in weights[:-1]:
         product *= float(torch.linalg.svdvals(W)[-1])
     return product
-
-
-def row_rank_constant(weights: Sequence[Tensor], label: int) -> float:
-    r"""A constant c with ``margin >= c v(x)`` for all points with a positive margin.
-
-    For one hidden layer whose matrix has full row rank:
-    :math:`c = \sigma_{\min}(W_1)\min_{j\ne y}\min\{(w_y-w_j)_i > 0\}`.
-
-    Args:
-        weights: ``W_1`` and ``W_2``.
-        label: The label y.
-
-    Returns:
-        The constant; infinite if no point can have a positive margin against some class.
-
-    Raises:
-        ValueError: If there is not exactly one hidden layer, W_1 has more rows than columns or
-            not full row rank, or the label is out of range.
-
-    Example:
-        >>> row_rank_constant([torch.eye(2), torch.eye(2)], 0)
-        1.0
-    """
-    last = _check_weights(weights)
-    if len(weights) != 2:
-        raise ValueError(f"there must be one hidden layer, got {len(weights) - 1}")
-    if not 0 <= label < len(last):
-        raise ValueError(f"label must be between 0 and {len(last) - 1}, got {label}")
-    first = weights[0]
-    if first.shape[0] > first.shape[1] or int(torch.linalg.matrix_rank(first)) < len(first):
-        raise ValueError("W_1 must have full row rank")
-    least = math.inf
-    for j in range(len(last)):
-        difference = last[label] - last[j]
-        positive = difference[difference > 0]
-        if j != label:
-            entry = float(positive.min()) if len(positive) else math.inf
-            least = min(least, entry)
-    return float(torch.linalg.svdvals(first)[-1]) * least
 
 
 def loss_term(u: float, gamma: float) -> float:
@@ -133,7 +91,7 @@ def bhc_radius(K: float, m: int, eta: float) -> float:
         >>> round(bhc_radius(1, 300, 0.01), 3)
         0.188
     """
-    _check_sample(m, eta)
+    check_sample(m, eta)
     if not K >= 0:
         raise ValueError(f"K must not be negative, got {K}")
     return math.sqrt((2 * K * math.log(2) + 2 * math.log(1 / eta)) / m)
@@ -153,7 +111,7 @@ def hoeffding_radius(m: int, eta: float) -> float:
         >>> round(hoeffding_radius(300, 0.01), 3)
         0.094
     """
-    _check_sample(m, eta)
+    check_sample(m, eta)
     return math.sqrt(math.log(2 / eta) / (2 * m))
 
 
@@ -219,67 +177,40 @@ def proof_end_bound(u: float, gamma: float, C: float, k: int, m: int, eta: float
     return 2 * loss_term(u, gamma) + bhc_radius(_cells(2 * C / gamma, k), m, eta)
 
 
-def repaired_radius(K: int, classes: int, m: int, eta: float) -> float:
-    r"""Second term of the repaired bound: :math:`\sqrt{(K\log(|Y|+1)+\log(2/\eta))/(2m)}`.
-
-    Args:
-        K: Number of cells, on each of which the prediction is constant.
-        classes: Number of classes.
-        m: Size of the sample.
-        eta: Probability of failure.
-
-    Returns:
-        The radius.
-
-    Raises:
-        ValueError: If an argument is out of range.
-
-    Example:
-        >>> round(repaired_radius(1, 2, 300, 0.01), 3)
-        0.103
-    """
-    _check_sample(m, eta)
-    if K < 1 or classes < 2:
-        raise ValueError(f"there must be a cell and two classes, got {K} and {classes}")
-    return math.sqrt((K * math.log(classes + 1) + math.log(2 / eta)) / (2 * m))
-
-
-def repaired_bound(u: float, gamma: float, K: int, classes: int, m: int, eta: float) -> float:
-    """The repaired bound, with the true minimal margin.
-
-    Args:
-        u: The smallest true margin over the correctly classified points that share cell and label
-            with a training example.
-        gamma: Width of the ramp.
-        K: Number of cells.
-        classes: Number of classes.
-        m: Size of the sample.
-        eta: Probability of failure.
-
-    Returns:
-        The bound of the generalisation error of the ramp loss.
-
-    Example:
-        >>> round(repaired_bound(0.5, 1.0, 1, 2, 300, 0.01), 3)
-        0.603
-    """
-    return loss_term(u, gamma) + repaired_radius(K, classes, m, eta)
-
-
 def _cells(ratio: float, k: int) -> float:
     if not ratio > 0 or k < 0:
         raise ValueError(f"C / eps must be positive and k not negative, got {ratio} and {k}")
     return ratio**k
 
 
-def _check_sample(m: int, eta: float) -> None:
+def check_sample(m: int, eta: float) -> None:
+    """Refuse a sample size or a probability that is none.
+
+    Args:
+        m: Size of the sample.
+        eta: Probability of failure.
+
+    Raises:
+        ValueError: If m is below 1 or eta not in (0, 1].
+    """
     if m < 1:
         raise ValueError(f"m must be at least 1, got {m}")
     if not 0 < eta <= 1:
         raise ValueError(f"eta must be in (0, 1], got {eta}")
 
 
-def _check_weights(weights: Sequence[Tensor]) -> Tensor:
+def check_weights(weights: Sequence[Tensor]) -> Tensor:
+    """Refuse matrices that are no network, and return the last one.
+
+    Args:
+        weights: ``W_1 .. W_L``.
+
+    Returns:
+        ``W_L``.
+
+    Raises:
+        ValueError: If there is none, one is empty, shapes do not fit or there is one class.
+    """
     if not weights or any(W.ndim != 2 or not W.numel() for W in weights):
         raise ValueError("weights must be matrices, at least one, none empty")
     for one, two in itertools.pairwise(weights):

@@ -140,7 +140,7 @@ def draw_bounds(cases: Sequence[Trial]) -> tuple[Figure, Rows]:
     axis.plot(m, [row["end of the proof"] for row in rows], ":", color=COLORS["purple"],
               label="end of the proof, with (5)")  # fmt: skip
     axis.axhline(1, color="#666666", lw=1)
-    axis.text(m[-1], 1.015, "above this line a bound says nothing", ha="right", fontsize=8)
+    axis.text(m[-1], 1.35, "above 1 a bound says nothing", ha="right", fontsize=9)
     axis.set_xscale("log")
     axis.set_ylim(0, 1.75)
     axis.set_xlabel("examples in the sample, m")

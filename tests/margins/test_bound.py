@@ -33,6 +33,21 @@ def test_repaired_radius_is_below_the_printed_one_up_to_15_classes() -> None:
     assert mg.repaired_bound(0.5, 1.0, 1, 2, 9, 0.5) == 0.5 + mg.repaired_radius(1, 2, 9, 0.5)
 
 
+def test_any_classes_radius_is_below_the_printed_one() -> None:
+    """By Cauchy-Schwarz the ratio is at most sqrt(1 / (2 log 2) + 1 / 4), and gets there."""
+    limit = math.sqrt(1 / (2 * math.log(2)) + 0.25)
+    worst = 0.0
+    for K in (1, 2, 7.5, 100, 1e6):
+        for eta in (1.0, 0.9, 0.5, 0.01, 1e-9, 1e-60):
+            ratio = mg.any_classes_radius(K, 30, eta) / mg.bhc_radius(K, 30, eta)
+            assert ratio <= limit * (1 + 1e-12)
+            worst = max(worst, ratio)
+    assert 0.98 < worst <= limit < 1
+    assert mg.any_classes_radius(4, 25, 1.0) == pytest.approx(0.4)
+    with pytest.raises(ValueError, match="a cell"):
+        mg.any_classes_radius(0, 1, 0.5)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_row_rank_constant(seed: int) -> None:
     """margin >= c v(x), with v from the enumeration; 1-D rays of the same case by hand below."""

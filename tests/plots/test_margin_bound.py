@@ -33,7 +33,7 @@ def test_cover() -> None:
 
 
 def test_bounds() -> None:
-    cases = theorem.trials((10, 20), (0.05,), 0)
+    cases = theorem.trials((10, 20), (0.05,), 0, count=400)
     figure, rows = plots.draw_bounds(cases)
     assert [row["m"] for row in rows] == [10, 20]
     assert rows[0]["eq (4)"] == cases[0].printed

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.margin_bound.chance import Draw, cell_sums, multinomial
+from nbsrc.audits.margin_bound.coverage import audit_failure
 from nbsrc.claims import Finding
+from nbsrc.margins import bhc_radius
 
-__all__ = ["audit_definition_8", "audit_multinomial", "audit_remainder", "audit_split"]
+__all__ = [
+    "audit_definition_8",
+    "audit_multinomial",
+    "audit_remainder",
+    "audit_split",
+    "least_epsilon",
+]
 
 
 def audit_multinomial(family: Iterable[Draw], *, after: bool = False) -> Finding:
@@ -104,35 +114,44 @@ def audit_remainder(family: Iterable[Draw], factor: float = 1.0) -> Finding:
     return collect(cases(), tolerance=1e-12, family="all samples, worst means of the cells")
 
 
-def audit_definition_8(family: Iterable[Draw], factor: float = 1.0) -> Finding:
-    """Test Definition 8 with the least ``epsilon(S)``: pair by pair, and finer is not larger.
+def least_epsilon(d: Draw, losses: Tensor, seen: Tensor) -> Tensor:
+    """Return the least ``epsilon(S)`` of Definition 8: training examples against their cells.
 
     Args:
-        family: Draws; the loss of atom i is ``i / (N - 1)``.
-        factor: Factor of the least ``epsilon(S)``.
+        d: The draw.
+        losses: The loss of every atom for every sample ``[samples, N]``.
+        seen: Whether an atom is in the sample ``[samples, N]``.
 
     Returns:
-        The finding, over all samples; the slack is the smallest room in a pair.
+        ``[samples]``.
+    """
+    differences = (losses[:, :, None] - losses[:, None]).abs()
+    pairs = seen[:, :, None] & (d.cells[:, None] == d.cells)
+    return torch.where(pairs, differences, 0.0).amax((1, 2))
+
+
+def audit_definition_8(family: Iterable[Draw], factor: float = 1.0) -> Finding:
+    """Test that the least ``epsilon(S)`` of Definition 8 does in (6) what it is defined for.
+
+    Args:
+        family: Draws.
+        factor: Factor of ``epsilon(S)``.
+
+    Returns:
+        The finding, over all samples and three rules: a fixed loss, one that is 0 on the sample
+        and 1 elsewhere, one that is 1 on the sample and 0 elsewhere; the slack is the allowed minus
+        the exact probability that (6) fails.
     """
 
-    def least(seen: list[int], cells: list[int], loss: list[float]) -> float:
-        pairs = [(i, j) for i in seen for j in range(len(loss)) if cells[i] == cells[j]]
-        return max(abs(loss[i] - loss[j]) for i, j in pairs)
+    def excess(d: Draw, shares: Tensor) -> Tensor:
+        seen = shares > 0
+        fixed = torch.linspace(0, 1, len(d.mu), dtype=torch.float64).expand_as(shares)
+        loss = {"fixed": fixed, "memory": (~seen).double(), "spite": seen.double()}[str(d.rule)]
+        error = ((d.mu - shares) * loss).sum(1).abs()
+        return error - factor * least_epsilon(d, loss, seen)
 
-    def cases() -> Iterator[Case]:
-        for d in family:
-            N = len(d.mu)
-            loss = torch.linspace(0, 1, N, dtype=torch.float64).tolist()
-            cells = d.cells.tolist()
-            for shares in d.samples[0]:
-                seen = shares.nonzero()[:, 0].tolist()
-                epsilon = factor * least(seen, cells, loss)
-                rooms = [
-                    epsilon - abs(loss[i] - loss[j])
-                    for i in seen for j in range(N) if cells[i] == cells[j]
-                ]  # fmt: skip
-                finest = least(seen, list(range(N)), loss)
-                slack = min(*rooms, epsilon - finest, 0.0) if finest == 0 else -1.0
-                yield slack, d.size, {**d.description, "seen": seen}
-
-    return collect(cases(), tolerance=1e-12, family="all samples, partitions fixed before")
+    varied = [replace(d, rule=rule) for d in family for rule in ("fixed", "memory", "spite")]
+    return audit_failure(
+        varied, excess, lambda d: bhc_radius(d.K, d.m, d.eta),
+        "all samples of small distributions, three rules, partitions fixed before",
+    )  # fmt: skip

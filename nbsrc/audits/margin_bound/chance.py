@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Draw", "cell_sums", "compositions", "draws", "multinomial"]
+__all__ = ["Draw", "cell_sums", "compositions", "draws", "labelled_draws", "multinomial"]
 
 
 @lru_cache(maxsize=64)
@@ -66,6 +66,7 @@ class Draw:
         eta: Allowed probability of failure.
         labels: Label of each atom ``[N]``.
         extra: Further numbers of the case.
+        rule: Name of a rule that makes losses from the sample.
     """
 
     mu: Tensor
@@ -74,6 +75,7 @@ class Draw:
     eta: float
     labels: Tensor | None = None
     extra: dict[str, float] = field(default_factory=dict)
+    rule: str | None = None
 
     @cached_property
     def K(self) -> int:
@@ -98,6 +100,8 @@ class Draw:
         shown |= {"cells": self.cells.tolist(), "m": self.m, "eta": self.eta}
         if self.labels is not None:
             shown["labels"] = self.labels.tolist()
+        if self.rule is not None:
+            shown["rule"] = self.rule
         return {**shown, **self.extra}
 
 
@@ -132,6 +136,33 @@ def draws(
         yield Draw(
             mu, torch.tensor(cells), m, eta, None if labels is None else torch.tensor(labels)
         )
+
+
+def labelled_draws(seed: int, *, many: bool) -> list[Draw]:
+    """Return draws from cells with mixed labels.
+
+    Args:
+        seed: Seed.
+        many: Whether there are six or ten classes, else two or three.
+
+    Returns:
+        The draws.
+    """
+    few = [
+        ((0, 0, 0, 0), (0, 0, 1, 1), (1, 4, 8)),
+        ((0, 0, 0, 1, 1), (0, 1, 2, 0, 1), (1, 3, 6)),
+        ((0, 0, 0, 1, 1, 1), (0, 0, 1, 0, 1, 1), (1, 3, 5)),
+        ((0, 0, 1, 1, 2, 2, 3, 3), (0, 1) * 4, (2, 4)),
+    ]
+    more = [
+        ((0,) * 10, tuple(range(10)), (1, 3)),
+        ((0,) * 6 + (1,) * 6, tuple(range(6)) * 2, (1, 3)),
+    ]
+    return [
+        d
+        for cells, labels, sizes in (more if many else few)
+        for d in draws(len(cells), cells, sizes, seed=seed, labels=labels)
+    ]
 
 
 def cell_sums(values: Tensor, cells: Tensor, K: int) -> Tensor:

@@ -13,12 +13,15 @@ from torch import Tensor
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.margin_bound.chance import Draw, cell_sums
 from nbsrc.claims import Finding
-from nbsrc.margins import bhc_radius, repaired_radius, xu_mannor_bound
+from nbsrc.margins import any_classes_radius, bhc_radius, repaired_radius, xu_mannor_bound
 
 __all__ = [
+    "any_classes",
     "audit_failure",
     "audit_repaired",
     "audit_xu_mannor",
+    "by_classes",
+    "displayed",
     "final_radius",
     "l1_deviation",
     "repaired_excess",
@@ -168,24 +171,63 @@ def repaired_excess(d: Draw, shares: Tensor, *, mean: bool) -> Tensor:
     return best
 
 
-def audit_repaired(family: Iterable[Draw], *, mean: bool, factor: float = 1.0) -> Finding:
+def by_classes(d: Draw) -> float:
+    """Return the second term of the repaired bound by the union bound.
+
+    Args:
+        d: The draw, with labels.
+
+    Returns:
+        `repaired_radius`.
+    """
+    assert d.labels is not None
+    return repaired_radius(d.K, int(d.labels.max()) + 1, d.m, d.eta)
+
+
+def any_classes(d: Draw) -> float:
+    """Return the second term of the repaired bound that does not contain the number of classes.
+
+    Args:
+        d: The draw.
+
+    Returns:
+        `any_classes_radius`.
+    """
+    return any_classes_radius(d.K, d.m, d.eta)
+
+
+def displayed(d: Draw) -> float:
+    """Return the second term of (4) with the number of cells for ``(C / eps)^k``.
+
+    Args:
+        d: The draw.
+
+    Returns:
+        `bhc_radius`.
+    """
+    return bhc_radius(d.K, d.m, d.eta)
+
+
+def audit_repaired(
+    family: Iterable[Draw],
+    radius: Callable[[Draw], float],
+    *,
+    mean: bool,
+    factor: float = 1.0,
+) -> Finding:
     """Test the repaired bound with the worst classifier for every sample.
 
     Args:
         family: Draws with labels.
+        radius: Second term.
         mean: See `repaired_excess`.
         factor: Factor of the second term.
 
     Returns:
         The finding.
     """
-
-    def radius(d: Draw) -> float:
-        assert d.labels is not None
-        return factor * repaired_radius(d.K, int(d.labels.max()) + 1, d.m, d.eta)
-
     return audit_failure(
-        family, lambda d, s: repaired_excess(d, s, mean=mean), radius,
+        family, lambda d, s: repaired_excess(d, s, mean=mean), lambda d: factor * radius(d),
         "all samples of small distributions with mixed labels, worst classifier for each",
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def robust_on_line(e: Example, eps: float, *, strict: bool = False) -> bool:
 
 
 def audit_keeps_label(
-    examples: Iterable[Example], radii: tuple[float, ...], *, strict: bool
+    examples: Iterable[Example], radii: tuple[float, ...], *, strict: bool, reach: float = 1.0
 ) -> Finding:
     """Test that Definition 2 makes the predicted label the only one in every ball.
 
@@ -58,6 +58,7 @@ def audit_keeps_label(
         examples: Networks with one input.
         radii: Radii.
         strict: With ``> 0`` in the definition.
+        reach: Radius of the balls over the radius of robustness.
 
     Returns:
         The finding; labels are read off at many points of each ball, its ends and 0 among them.
@@ -69,8 +70,9 @@ def audit_keeps_label(
                 continue
             kept = True
             for x in e.points:
-                ball = x + eps * torch.linspace(-1, 1, GRID, dtype=torch.float64)
-                ball = torch.cat([ball, 0 * x] if float(x.abs()) <= eps else [ball])[:, None]
+                far = reach * eps
+                ball = x + far * torch.linspace(-1, 1, GRID, dtype=torch.float64)
+                ball = torch.cat([ball, 0 * x] if float(x.abs()) <= far else [ball])[:, None]
                 scores = e.scores(ball)
                 winners = (scores == scores.amax(1, keepdim=True)).sum(1)
                 kept &= bool((winners == 1).all())
@@ -167,16 +169,19 @@ def audit_exact_distance(examples: Iterable[Example], factor: float = 1.0) -> Fi
     return audit_true(examples, right, family="networks on the plane, against a grid")
 
 
-def audit_positive_v(examples: Iterable[Example], robust: Callable[[Example], bool]) -> Finding:
-    """Test that v_min is positive for the networks that a notion of robustness admits.
+def audit_positive_v(
+    examples: Iterable[Example], robust: Callable[[Example], bool], least: float = 0.0
+) -> Finding:
+    """Test that v_min is above a bound for the networks that a notion of robustness admits.
 
     Args:
         examples: Examples with one input.
         robust: The notion.
+        least: The bound.
 
     Returns:
         The finding.
     """
     return audit_true(
-        [e for e in examples if robust(e)], lambda e: e.v_min > 0, family="robust networks"
+        [e for e in examples if robust(e)], lambda e: e.v_min > least, family="robust networks"
     )

@@ -107,9 +107,8 @@ def audit_unbiased(family: Iterable[Draw], *, chosen_after: bool = False) -> Fin
 
     def mean(d: Draw) -> float:
         shares, chances = d.samples
-        if chosen_after:
-            return 0.0
-        return float(chances @ (shares @ _loss(d)))
+        loss = (shares == 0).double() if chosen_after else _loss(d).expand_as(shares)
+        return float(chances @ (shares * loss).sum(1))
 
     def risk(d: Draw) -> float:
         if chosen_after:

@@ -12,17 +12,20 @@ import torch
 
 from nbsrc.audits.connections.compare import audit_true
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.margin_bound.memory import Memory, arc, drawn, memorise
+from nbsrc.audits.margin_bound.memory import ARC_CONSTANT, Memory, arc, drawn, memorise
 from nbsrc.claims import Finding
 from nbsrc.margins import display_bound, proof_end_bound, repaired_bound
 
 __all__ = [
+    "RADIUS",
     "Trial",
     "audit_fixed",
     "audit_hypotheses",
     "audit_theorem",
     "trials",
 ]
+
+RADIUS = 0.9  # of robustness and of the balls; any number from 0.77 to below 1 would do
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +59,34 @@ class Trial:
         u = 0.01 * float(arc(self.count).abs().sum(1).max())
         return (1 - self.m / self.count) * (1 - u / self.memory.gamma)
 
+    def displayed(self, u: float) -> float:
+        """Return eq. (4), k = 1, with the arc's constant and balls of the robustness radius.
+
+        One ball covers the arc, but (4) has ``C / eps`` for it, which is larger.
+
+        Args:
+            u: The margin to insert.
+
+        Returns:
+            The bound.
+        """
+        return display_bound(u, self.memory.gamma, ARC_CONSTANT / RADIUS, 1, self.m, self.eta)
+
     @cached_property
     def printed(self) -> float:
-        """Eq. (4) with (5): one ball of radius 1, so K = 1."""
-        return display_bound(self.memory.printed, self.memory.gamma, 1.0, 1, self.m, self.eta)
+        """Eq. (4) with (5)."""
+        return self.displayed(self.memory.printed)
+
+    @cached_property
+    def with_true_margin(self) -> float:
+        """Eq. (4) with the smallest true margin in place of (5)."""
+        return self.displayed(self.memory.true_margin)
 
     @cached_property
     def proof_end(self) -> float:
         """The last lines of the proof, with gamma for the radius."""
         net = self.memory
-        return proof_end_bound(net.printed, net.gamma, 1.0, 1, self.m, self.eta)
+        return proof_end_bound(net.printed, net.gamma, ARC_CONSTANT, 1, self.m, self.eta)
 
     @cached_property
     def repaired(self) -> float:
@@ -86,19 +107,22 @@ class Trial:
                 "error": self.memory.error}  # fmt: skip
 
 
-def trials(sizes: tuple[int, ...], etas: tuple[float, ...], seed: int) -> list[Trial]:
-    """Return trials with ten inputs per example.
+def trials(
+    sizes: tuple[int, ...], etas: tuple[float, ...], seed: int, *, count: int = 10_000
+) -> list[Trial]:
+    """Return trials with the same distribution.
 
     Args:
         sizes: Sizes of the sample.
         etas: Allowed probabilities of failure.
         seed: Seed.
+        count: Number of inputs.
 
     Returns:
         The trials.
     """
     pairs = itertools.product(sizes, etas)
-    return [Trial(m, 10 * m, eta, seed) for m, eta in pairs]
+    return [Trial(m, count, eta, seed) for m, eta in pairs]
 
 
 def audit_hypotheses(cases: Iterable[Trial]) -> Finding:
@@ -108,8 +132,9 @@ def audit_hypotheses(cases: Iterable[Trial]) -> Finding:
         cases: Trials.
 
     Returns:
-        The finding: v = 1 at every input, robust with radius 1, the margin falls towards the
-        nearest boundary point, one ball of radius 1 covers the inputs, scores are not negative.
+        The finding: v = 1 at every input, robust by the strict Definition 2 with `RADIUS`, the
+        margin falls towards the nearest boundary point, one ball of this radius covers the arc,
+        scores are not negative (so the last activation of eq. (2) changes nothing).
     """
 
     def all_hold(trial: Trial) -> bool:
@@ -117,7 +142,7 @@ def audit_hypotheses(cases: Iterable[Trial]) -> Finding:
         scores = net.scores(net.points)
         return (
             net.nearest_boundary == 1
-            and net.robust and net.monotone and net.one_ball
+            and net.robust(RADIUS) and net.monotone and net.one_ball(RADIUS)
             and bool((scores >= 0).all())
         )  # fmt: skip
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nbsrc.audits.margin_bound import cells, covers, networks
+from nbsrc.audits.margin_bound import ball, cells, covers, networks
 
-BALLS = list(cells.balls(2))
+BALLS = list(ball.balls(2))
 
 
-def all_one(b: cells.Ball) -> bool:
+def all_one(b: ball.Ball) -> bool:
     return bool((b.losses == 1).all())
 
 
 def test_a_ball_by_hand() -> None:
-    b = cells.Ball((1, 2, 0), (1, 2, 1), (True, False, True))
+    b = ball.Ball((1, 2, 0), (1, 2, 1), (True, False, True))
     assert b.margins.tolist() == [1, -2, 0]
     assert b.losses.tolist() == [0.5, 1, 1]
     assert b.u_min == 0
@@ -29,6 +29,22 @@ def test_true_margins_bound_losses() -> None:
     assert not cells.audit_bound_of_losses(BALLS, 1.5).holds
     assert cells.audit_variation(right).holds
     assert not cells.audit_variation(right, factor=1.1).holds
+
+
+def test_case_one_needs_the_margins_of_wrong_examples_too() -> None:
+    """All training examples right, an unseen one wrong: its negative margin makes (8) true."""
+    b = ball.Ball((2, 2), (1, 2), (True, False))
+    assert b.case_one
+    assert (b.u_all, b.u_min) == (-2, 2)
+    assert cells.audit_case_one(BALLS).holds
+    assert not cells.audit_case_one(BALLS, factor=1.1).holds
+    assert not cells.audit_case_one([b], lambda c: c.u_min).holds
+    assert not ball.Ball((1,), (2,), (True,)).case_one
+
+
+def test_step_17() -> None:
+    assert cells.audit_step_17(BALLS, 1.0).holds
+    assert not cells.audit_step_17(BALLS, 0.99).holds
 
 
 def test_mixed_labels_break_the_cases() -> None:
@@ -51,8 +67,8 @@ def test_cells_of_ball_and_label_repair_them() -> None:
 
 
 def test_planted_ramp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "ramp_loss", lambda r, gamma: (1 + r / gamma).clamp(min=0))
-    wrong = [cells.Ball((3, 1), (2, 2), (True, True))]
+    monkeypatch.setattr(ball, "ramp_loss", lambda r, gamma: (1 + r / gamma).clamp(min=0))
+    wrong = [ball.Ball((3, 1), (2, 2), (True, True))]
     assert not cells.audit_case_two(wrong, all_one, by_label=True).holds
 
 

@@ -35,6 +35,17 @@ def test_labels() -> None:
     ).holds
 
 
+def test_labels_beyond_the_radius() -> None:
+    family = list(networks.lines())
+    assert not definitions.audit_keeps_label(family, (0.5,), strict=True, reach=2.0).holds
+
+    def strict(e: networks.Example) -> bool:
+        return definitions.robust_on_line(e, 0.5, strict=True)
+
+    assert definitions.audit_positive_v(family, strict, 0.5).holds
+    assert not definitions.audit_positive_v(family, strict, 1.0).holds
+
+
 def test_planted_loose_robustness(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definitions, "robust_on_line", lambda *_, **__: True)
     family = list(networks.lines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -13,8 +14,9 @@ from nbsrc.audits.margin_bound import chain, chance, coverage, memory, terms, th
 def test_memory_by_hand() -> None:
     net = memory.memorise(memory.drawn(8, 80, 1), 80)
     assert net.nearest_boundary == 1
-    assert net.robust
-    assert net.one_ball
+    assert net.robust(theorem.RADIUS)
+    assert net.one_ball(0.77)
+    assert not net.one_ball(0.76)
     assert net.monotone
     assert float(net.margins[net.sample].min()) >= net.gamma
     unseen = torch.ones(80, dtype=torch.bool)
@@ -24,18 +26,45 @@ def test_memory_by_hand() -> None:
     assert not net.positive_within(140)
 
 
+def test_robustness_of_the_memory_against_points_of_the_balls() -> None:
+    """The cone argument of `robust`, and v = 1, against random points around the inputs."""
+    net = memory.memorise(memory.drawn(8, 80, 1), 80)
+    g = torch.Generator().manual_seed(0)
+    steps = torch.nn.functional.normalize(torch.randn(500, 2, generator=g).double(), dim=1)
+    for radius in (0.3, theorem.RADIUS, 0.999):
+        assert net.robust(radius)
+        near = (net.points[:, None] + radius * steps).reshape(-1, 2)
+        assert bool((net.margin(near) > 0).all())
+    assert float(net.margin(torch.zeros(1, 2).double())) == 0  # the nearest boundary point
+    weights = (net.weights[0], net.weights[1].flip(0))
+    assert not memory.Memory(weights, net.points, net.sample, 1.0).robust(0.1)
+
+
+def test_constant_of_the_arc() -> None:
+    """The arc of 90 degrees is a quarter of the circle: N(eps) <= C / eps, C the least such."""
+    worst = 0.0
+    for i in range(1, 2000):
+        eps = memory.ARC_CONSTANT * i / 2000
+        number = math.ceil(math.pi / 8 / math.asin(min(1.0, eps / 2)) * (1 - 1e-12))
+        assert number <= memory.ARC_CONSTANT / eps
+        worst = max(worst, number * eps)
+    assert worst > 0.999 * memory.ARC_CONSTANT
+
+
 def test_planted_memory_without_hypotheses(monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = theorem.trials((10,), (0.05,), 0)
+    cases = theorem.trials((10,), (0.05,), 0, count=500)
     assert theorem.audit_hypotheses(cases).holds
     monkeypatch.setattr(memory.Memory, "nearest_boundary", 0.5)
-    assert not theorem.audit_hypotheses(theorem.trials((10,), (0.05,), 0)).holds
+    assert not theorem.audit_hypotheses(theorem.trials((10,), (0.05,), 0, count=500)).holds
 
 
 def test_theorem() -> None:
-    cases = theorem.trials((5, 10, 60), (0.01, 0.05), 0)
+    cases = theorem.trials((2, 3, 10, 60), (0.05, 0.9), 0, count=2000)
     found = theorem.audit_theorem(cases, lambda t: t.printed)
     assert not found.holds
-    assert found.counterexample["m"] == 10
+    assert (found.counterexample["m"], found.counterexample["eta"]) == (3, 0.9)
+    assert theorem.audit_theorem(cases, lambda t: t.with_true_margin).holds
+    assert not theorem.audit_theorem(cases, lambda t: t.displayed(1.0)).holds
     assert found.counterexample["bound"] < found.counterexample["error for every sample"]
     assert theorem.audit_theorem(cases, lambda t: t.repaired).holds
     assert theorem.audit_fixed(cases, 50).holds
@@ -85,9 +114,11 @@ def test_coverage() -> None:
     assert not coverage.audit_xu_mannor(family, (0.0,), least=-9.0).holds
     assert not coverage.audit_xu_mannor(family, (0.0,), cells=0.0).holds
     labelled = list(chance.draws(4, (0, 0, 1, 1), (1, 4), labels=(0, 1, 0, 1)))
-    for mean in (False, True):
-        assert coverage.audit_repaired(labelled, mean=mean).holds
-        assert not coverage.audit_repaired(labelled, mean=mean, factor=0.25).holds
+    many = list(chance.draws(10, (0,) * 10, (1, 3), labels=tuple(range(10))))
+    for radius in (coverage.by_classes, coverage.any_classes, coverage.displayed):
+        for mean in (False, True):
+            assert coverage.audit_repaired([*labelled, *many], radius, mean=mean).holds
+            assert not coverage.audit_repaired(many, radius, mean=mean, factor=0.5).holds
 
 
 def test_chain() -> None:
@@ -98,9 +129,19 @@ def test_chain() -> None:
     assert chain.audit_split(family, conditional=True).holds
     assert chain.audit_split(family, conditional=True, total=True).holds
     assert chain.audit_remainder(family, 0.5).holds
-    assert chain.audit_definition_8(family).holds
-    assert not chain.audit_definition_8(family, 0.9).holds
     assert not chain.audit_remainder(family, 0.49).holds
+
+
+def test_definition_8() -> None:
+    """Memory: (6) needs its first term; the least epsilon by hand."""
+    family = list(chance.draws(12, (0,) * 12, (2, 4)))
+    assert chain.audit_definition_8(family).holds
+    found = chain.audit_definition_8(family, 0.0)
+    assert found.counterexample["rule"] == "memory"
+    d = chance.Draw(torch.full((3,), 1 / 3).double(), torch.tensor([0, 0, 1]), 1, 0.5)
+    losses = torch.tensor([[0.0, 0.25, 1.0]] * 2, dtype=torch.float64)
+    seen = torch.tensor([[True, False, False], [False, False, True]])
+    assert chain.least_epsilon(d, losses, seen).tolist() == [0.25, 0.0]
 
 
 def test_final_radius() -> None:
