@@ -13,17 +13,15 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.projection_lemma.solver import project_outside
+from nbsrc.audits.projection_lemma.solver import far_step, project_far
 from nbsrc.claims import Finding
-from nbsrc.operator_norm import dual_face, dual_vector, limit_projection, project_sphere
+from nbsrc.operator_norm import dual_face, dual_vector, limit_projection
 
 __all__ = [
     "ORDERS",
     "Batch",
     "audit_error",
     "directions_only",
-    "far_step",
-    "project_far",
     "starts_and_directions",
     "unique_only",
     "whole_vectors",
@@ -120,43 +118,6 @@ class Batch:
         whole = int(bool((both != both.round()).any()))
         total = int(both.abs().sum() * 1000)
         return self.g.shape[1], whole, total, int((both < 0).sum())
-
-
-def far_step(p: float) -> float:
-    """Return a step at which the projection equals its limit to ten digits or more.
-
-    The distance falls like ``alpha^(-1/(p-1))`` at entries where g is 0, so large orders need
-    enormous steps. For p = 1 and p = inf the limit is reached exactly, from a small step on.
-
-    Args:
-        p: The order.
-
-    Returns:
-        The step.
-    """
-    if p in {1, math.inf}:
-        return 2.0**14
-    return math.pow(10.0, 12 * max(1.0, p - 1))
-
-
-def project_far(v: Tensor, g: Tensor, p: float, alpha: float) -> Tensor:
-    """Return the nearest point of the unit sphere to ``v + alpha g``.
-
-    Closed forms for p in {1, 2, inf}; otherwise the optimality conditions are solved.
-
-    Args:
-        v: ``[m, n]``.
-        g: ``[m, n]``.
-        p: The order.
-        alpha: A step large enough that the point is outside the ball.
-
-    Returns:
-        ``[m, n]``.
-    """
-    w = v + alpha * g
-    if p in {1, 2, math.inf}:
-        return project_sphere(w, torch.zeros_like(w), 1.0, p)
-    return project_outside(w, p)
 
 
 def whole_vectors(n: int, most: int) -> Tensor:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.projection_lemma.cases import far_step, whole_vectors
+from nbsrc.audits.projection_lemma.cases import whole_vectors
 from nbsrc.audits.projection_lemma.second_part import BallBatch
-from nbsrc.audits.projection_lemma.solver import optimality_gap
+from nbsrc.audits.projection_lemma.solver import far_step, optimality_gap
 from nbsrc.claims import Finding
 
 __all__ = [

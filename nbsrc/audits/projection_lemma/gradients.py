@@ -18,10 +18,11 @@ __all__ = [
     "Quantity",
     "audit_gradient",
     "audit_growing_order",
+    "audit_kinks",
     "audit_subgradient",
-    "max_norm_slope",
     "points",
     "printed_gradient",
+    "slope",
 ]
 
 Vector = tuple[float, ...]
@@ -80,7 +81,7 @@ def _norm(x: Sequence[Any], p: float) -> Any:
     return sum(abs(mpf(a)) ** mpf(p) for a in x) ** (1 / mpf(p))
 
 
-def max_norm_slope(x: Vector, h: Vector, p: float) -> float:
+def slope(x: Vector, h: Vector, p: float) -> float:
     """Return the one-sided derivative of the p-norm at x in the direction h.
 
     Args:
@@ -123,7 +124,7 @@ def audit_gradient(
             for p in orders:
                 g = gradient(x, p)
                 errors = [
-                    abs(max_norm_slope(x, h, p) - sum(a * b for a, b in zip(g, h, strict=True)))
+                    abs(slope(x, h, p) - sum(a * b for a, b in zip(g, h, strict=True)))
                     for h in (*units, *mixed)
                 ]
                 worst = max(errors) if all(e == e for e in errors) else 1.0
@@ -160,6 +161,32 @@ def audit_subgradient(
                 yield float(height.min()), _size(x), {"p": _order(p), "x": list(x)}
 
     return collect(results(), tolerance=1e-12, family="points and orders, tangents")
+
+
+def audit_kinks(vectors: Iterable[Vector], orders: Sequence[float]) -> Finding:
+    """Test that the norm has no gradient at points: some line through each has two slopes.
+
+    Args:
+        vectors: The points.
+        orders: The orders.
+
+    Returns:
+        The finding; the slack is 0 where one-sided derivatives along a unit vector and its negative
+        do not add up to 0, otherwise -1.
+    """
+
+    def results() -> Iterator[Case]:
+        for x in vectors:
+            n = len(x)
+            for p in orders:
+                bends = []
+                for i in range(n):
+                    ahead = tuple(float(i == j) for j in range(n))
+                    back = tuple(-a for a in ahead)
+                    bends.append(abs(slope(x, ahead, p) + slope(x, back, p)))
+                yield (0.0 if max(bends) > 1e-6 else -1.0), _size(x), {"p": _order(p), "x": list(x)}
+
+    return collect(results(), tolerance=0, family="points, slopes along the axes")
 
 
 def audit_growing_order(vectors: Iterable[Vector], quantity: Quantity) -> Finding:

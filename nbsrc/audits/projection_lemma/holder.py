@@ -21,6 +21,7 @@ __all__ = [
     "audit_equality_condition",
     "audit_gamma",
     "audit_gamma_at_one",
+    "exposed",
     "gap",
     "proportional",
     "with_proportional",
@@ -72,8 +73,8 @@ def proportional(b: Batch) -> Tensor:
 def aligned(b: Batch) -> Tensor:
     """Return the repaired condition of equality, for every order.
 
-    For 1 < p < inf proportional powers and no entries of opposite sign. For p = 1 and p = inf: v is
-    a multiple, not negative, of a point of the face that z exposes.
+    No entries of opposite sign, and: for 1 < p < inf proportional powers; for p = 1 no weight but
+    on the largest entries of z; for p = inf entries of size ``||v||`` wherever z is not 0.
 
     Args:
         b: v and z.
@@ -81,8 +82,24 @@ def aligned(b: Batch) -> Tensor:
     Returns:
         Booleans ``[m]``.
     """
+    same_signs = (b.v * b.g >= 0).all(-1)
     if 1 < b.p < math.inf:
-        return proportional(b) & (b.v * b.g >= 0).all(-1)
+        return proportional(b) & same_signs
+    if b.p == 1:
+        return same_signs & ((b.v == 0) | (b.g.abs() == b.g.abs().amax(-1, keepdim=True))).all(-1)
+    length = unit_norms(b.v, math.inf).unsqueeze(-1)
+    return ((b.v == length * b.g.sign()) | (b.g == 0)).all(-1)
+
+
+def exposed(b: Batch) -> Tensor:
+    """Return where v is a multiple, not negative, of a point of the face that z exposes.
+
+    Args:
+        b: v and z.
+
+    Returns:
+        Booleans ``[m]``.
+    """
     length = unit_norms(b.v, b.p)
     unit = b.v / length.clamp(min=1e-300).unsqueeze(-1)
     return (length == 0) | dual_face(b.g, b.p).contains(unit, 1e-12)
@@ -171,9 +188,10 @@ def audit_gamma_at_one(batches: Sequence[Batch], reading: str) -> Finding:
 
     Args:
         batches: Directions, p = 1.
-        reading: "limit": gamma is the limit of (37) for p to 1, taken at p* = 100000. "on I":
-            gamma makes ``|v| = gamma |z|`` on I and 0 elsewhere a vector of norm 1, the one in
-            (35). "everywhere": ``|v| = gamma |z|`` in all entries.
+        reading: "limit": gamma is the limit of (37) for p to 1, taken at p* = 10^9. "three
+            limits": that limit is 0, ``1/|I|`` or infinite as ``max|z|`` is above, at or below 1.
+            "on I": gamma makes ``|v| = gamma |z|`` on I and 0 elsewhere a vector of norm 1, the one
+            in (35). "everywhere": ``|v| = gamma |z|`` in all entries.
 
     Returns:
         The finding; minus the error relative to the larger of both.
@@ -181,19 +199,22 @@ def audit_gamma_at_one(batches: Sequence[Batch], reading: str) -> Finding:
     Raises:
         ValueError: If the reading is another one.
     """
-    if reading not in {"limit", "on I", "everywhere"}:
-        raise ValueError(f"reading must be limit, on I or everywhere, got {reading!r}")
+    readings = ("limit", "three limits", "on I", "everywhere")
+    if reading not in readings:
+        raise ValueError(f"reading must be one of {readings}, got {reading!r}")
 
     def error(z: Tensor) -> tuple[float, float]:
         top = float(z.abs().max())
         tied = z.abs() == top
         printed = 1 / (int(tied.sum()) * top)
-        if reading == "limit":
+        if reading == "three limits":
+            printed = 1 / int(tied.sum()) if top == 1 else 1e300 if top < 1 else 0.0
+        if reading in {"limit", "three limits"}:
             with mp.workdps(20):
-                order = 100_000
+                order = 10**9
                 power = mpf(1) / sum(abs(mpf(float(a))) ** order for a in z)
                 shown = float(power) if power < mpf(10) ** 300 else 1e300
-            return abs(shown - printed) / max(shown, printed), shown
+            return abs(shown - printed) / max(shown, printed, 1e-300), shown
         v = printed * z.abs() * (tied if reading == "on I" else 1)
         wanted = special_case(z.unsqueeze(0), 1).squeeze(0).abs()
         return float((v - wanted).abs().max()), float(v.sum())
@@ -202,7 +223,7 @@ def audit_gamma_at_one(batches: Sequence[Batch], reading: str) -> Finding:
         for b in batches:
             for i in range(len(b.g)):
                 wrong, shown = error(b.g[i])
-                name = "limit of (37)" if reading == "limit" else "norm of v"
+                name = "limit of (37)" if "limit" in reading else "norm of v"
                 yield -wrong, b.size(i), {**b.description(i), name: shown}
 
     return collect(results(), tolerance=1e-12, family=f"directions, p = 1, {reading}")

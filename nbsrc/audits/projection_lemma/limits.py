@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.projection_lemma.cases import Batch, far_step
+from nbsrc.audits.projection_lemma.cases import Batch
 from nbsrc.audits.projection_lemma.maximiser import special_case
+from nbsrc.audits.projection_lemma.solver import far_step
 from nbsrc.claims import Finding
 from nbsrc.operator_norm import dual_face, dual_vector, holder_conjugate
 
@@ -22,25 +23,9 @@ __all__ = [
     "audit_memory",
     "audit_products",
     "audit_twice",
-    "normalised",
 ]
 
 Claim = Callable[[Batch], Tensor]
-
-
-def normalised(
-    batches: Sequence[Batch], maximiser: Callable[[Tensor, float], Tensor]
-) -> list[Batch]:
-    """Return the cases with each direction z replaced by the maximiser F(z) of Lemma 1.
-
-    Args:
-        batches: Starts and directions.
-        maximiser: F.
-
-    Returns:
-        The batches.
-    """
-    return [Batch(b.p, b.v, maximiser(b.g, b.p)) for b in batches]
 
 
 def audit_limit(batches: Sequence[Batch], claim: Claim) -> Finding:
@@ -145,7 +130,8 @@ def audit_fixed_point(batches: Sequence[Batch], claim: Claim | None = None) -> F
     Returns:
         The finding.
     """
-    return audit_limit(normalised(batches, special_case), claim or (lambda b: b.g))
+    formed = [Batch(b.p, b.v, special_case(b.g, b.p)) for b in batches]
+    return audit_limit(formed, claim or (lambda b: b.g))
 
 
 def audit_idempotence(batches: Sequence[Batch]) -> Finding:

@@ -68,9 +68,8 @@ def audit_bound(
                 if trial == 0:
                     D = -perturbation(x, 1) if float(x.h(x.residual)) > 0 else D
                 size = induced(x, D)
-                if size == 0 or x.budget == 0:
-                    continue
-                D = D * factor * x.budget / size * (1.0 if trial < 3 else 0.5)
+                if size > 0:  # otherwise h does not see D, and every multiple of it is in U
+                    D = D * factor * x.budget / size * (1.0 if trial < 3 else 0.5)
                 r, moved = x.residual, D @ x.w
                 left, middle = float(h(r - moved)), float(h(r) + h(moved))
                 right = float(h(r)) + x.budget * x.g

@@ -87,7 +87,8 @@ def _printed_worst(problem: Problem) -> float:
 def audit_equivalence(count: int, seed: int, *, printed: bool = False) -> Finding:
     """Test that the worst loss is ``h(y - Xw) + lambda g(w)`` for every w of a grid.
 
-    Then minimal values and minimisers agree as well, and these are compared too.
+    Then minimal values and minimisers agree as well, and these are compared too (not for (2, 2),
+    where the worst case is known up to the grid of angles).
 
     Args:
         count: Data sets per pair of norms.
@@ -209,8 +210,8 @@ def audit_hinge_per_point(count: int, seed: int, *, same_norm: bool = False) -> 
 def audit_hinge_total(count: int, seed: int, *, separable: bool = False) -> Finding:
     """Test: with one budget c for all points the worst hinge loss is the loss plus ``c ||w||``.
 
-    A convex function of the perturbations is largest when one point takes the whole budget, so the
-    points are tried in turn. Needed: some margin is at most 1, as for data that is not separable.
+    The worst moves are searched: one point takes the budget, in any direction, or all share it at
+    random. Needed: some margin is at most 1, as for data that is not separable.
 
     Args:
         count: Data sets.
@@ -218,7 +219,7 @@ def audit_hinge_total(count: int, seed: int, *, separable: bool = False) -> Find
         separable: Shift all margins above 1 plus the reach of the budget.
 
     Returns:
-        The finding; minus the difference.
+        The finding; minus the difference, beyond the grid's error.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -226,12 +227,15 @@ def audit_hinge_total(count: int, seed: int, *, separable: bool = False) -> Find
         for i in range(count):
             margins, w, c = _hinge_data(i, generator)
             margins = margins - margins.min() + (4 if separable else -(i % 3) / 2)
+            shares = torch.rand(20, len(margins), generator=generator, dtype=torch.float64)
+            shares = torch.cat([torch.eye(len(margins)), shares / shares.sum(1, keepdim=True)])
             for p in (1.0, 2.0, math.inf):
+                falls = c * (_points_on_sphere(len(w), p) @ w)
+                moved = 1 - margins + shares.unsqueeze(1) * falls.unsqueeze(-1)
+                true = float(moved.clamp(min=0).sum(-1).max())
                 reach = c * float(torch.linalg.vector_norm(w, holder_conjugate(p)))
-                takes = torch.eye(len(margins)).double() * reach
-                true = float((1 - margins + takes).clamp(min=0).sum(-1).max())
                 claim = float((1 - margins).clamp(min=0).sum()) + reach
                 shown = {"p": p, "w": w.tolist(), "margins": margins.tolist(), "budget": c}
-                yield -abs(true - claim), (len(margins), len(w)), _plain(shown)
+                yield 1e-4 - abs(true - claim), (len(margins), len(w)), _plain(shown)
 
-    return collect(results(), tolerance=1e-10, family="margins and weights, one budget")
+    return collect(results(), tolerance=0, family="margins and weights, one budget")

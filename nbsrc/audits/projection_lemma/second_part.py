@@ -12,14 +12,9 @@ import torch
 from torch import Tensor
 
 from nbsrc.audits.finding import Case, collect
-from nbsrc.audits.projection_lemma.cases import (
-    ORDERS,
-    Batch,
-    far_step,
-    project_far,
-    whole_vectors,
-)
+from nbsrc.audits.projection_lemma.cases import ORDERS, Batch, whole_vectors
 from nbsrc.audits.projection_lemma.maximiser import special_case
+from nbsrc.audits.projection_lemma.solver import far_step, project_far
 from nbsrc.claims import Finding
 from nbsrc.operator_norm import project_ball
 
@@ -84,14 +79,15 @@ class BallBatch(Batch):
 
     @cached_property
     def lines(self) -> dict[str, Tensor]:
-        """The limits of three groups of lines of the derivation (59) to (67).
+        """The limits of four groups of lines of the derivation (59) to (69).
 
-        (59)-(63) with the iterate; (64)-(65) without it, onto the ball; (66)-(67) onto the sphere.
+        (59)-(63) with the iterate; (64)-(65) without it, onto the ball; (66)-(67) onto the sphere;
+        (69) is the formula.
         """
         zero, far = torch.zeros_like(self.v), far_step(self.p)
         sphere = self.x + self.eps * project_far(zero, self.g, self.p, far / self.eps)
         without = BallBatch(self.p, zero, self.g, self.x, self.eps).next
-        return {"(63)": self.next, "(65)": without, "(67)": sphere}
+        return {"(63)": self.next, "(65)": without, "(67)": sphere, "(69)": self.printed_next}
 
     @property
     def printed_next(self) -> Tensor:
@@ -205,7 +201,7 @@ def audit_next(batches: Sequence[BallBatch], claim: Callable[[BallBatch], Tensor
 
 
 def audit_line(batches: Sequence[BallBatch], one: str, two: str) -> Finding:
-    """Test that two lines of (59) to (67) have the same limit.
+    """Test that two lines of (59) to (69) have the same limit.
 
     Args:
         batches: Balls.

@@ -1,4 +1,4 @@
-"""The limit of projections onto any compact convex set: polygons, boxes and simplices."""
+"""The limit of projections onto convex sets: polygons, boxes, some unbounded, and simplices."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def audit_polygons(count: int, seed: int, *, any_maximiser: bool = False) -> Fin
 
 
 def audit_boxes(count: int, seed: int) -> Finding:
-    """Test the limit on boxes, some of them flat.
+    """Test the limit on boxes, some of them flat, some unbounded where g is 0 or points inwards.
 
     Args:
         count: How many.
@@ -119,10 +119,14 @@ def audit_boxes(count: int, seed: int) -> Finding:
             n = 1 + i % 4
             low, v, g = torch.randint(-2, 3, (3, n), generator=generator).double()
             high = low + torch.randint(0, 3, (n,), generator=generator)
+            open_sides = torch.rand(2, n, generator=generator) < 0.3
+            high = torch.where(open_sides[0] & (g <= 0), torch.inf, high)
+            low = torch.where(open_sides[1] & (g >= 0), -torch.inf, low)
             limit = torch.clamp(v + FAR * g, low, high)
             ends = torch.where(g > 0, high, low)
             face = torch.where(g == 0, torch.clamp(v, low, high), ends)
-            shown = {"low": low.tolist(), "high": high.tolist(), "v": v.tolist(), "g": g.tolist()}
+            sides = {"low": [str(a) for a in low.tolist()], "high": [str(a) for a in high.tolist()]}
+            shown = {**sides, "v": v.tolist(), "g": g.tolist()}
             yield -float((limit - face).abs().max()), (n,), shown
 
     return collect(results(), tolerance=0, family="boxes in up to four dimensions")
@@ -153,7 +157,7 @@ def audit_simplices(count: int, seed: int) -> Finding:
 
 
 def audit_ray() -> Finding:
-    """Show why the set must be bounded: on the ray ``t (1, 0)``, t >= 0, there is no limit.
+    """Show that g must have a maximiser: on the ray ``t (1, 0)``, t >= 0, there is no limit.
 
     Returns:
         The finding of "the projections of alpha (1, 1) at two steps differ by at most 1".

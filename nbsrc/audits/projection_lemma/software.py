@@ -1,10 +1,12 @@
-"""What two releases of cleverhans do in a step of an attack, in a few lines of our own.
+"""What two releases of cleverhans do in a step of an attack: a few lines of our own, and records.
 
-Read in the releases 2.1.0 and 3.0.1 of the package index (2.0.0, which the paper names, is not
-there): 2.1.0 divides the gradient by its norm of the same order, for orders 1 and 2, and takes the
-sign for order infinity; 3.0.1 spreads weight over the entries of largest size for order 1. Both
-project onto the l2 ball by scaling; 2.1.0 scales for order 1 as well, 3.0.1 refuses order 1 in
-iterated attacks.
+The paper cites the report of release 2.0.0. The oldest release that pip lists is 2.1.0. We took the
+functions ``fgm`` and ``clip_eta`` out of the wheel of 2.1.0 and ``optimize_linear`` out of that of
+3.0.1, and ran them with numpy in the place of TensorFlow; :data:`RECORDED` has what they returned.
+Release 2.1.0 divides the gradient by its norm of the same order, for orders 1 and 2, takes the sign
+for order infinity, and brings points into the l1 and l2 balls by scaling. Release 3.0.1 spreads
+weight over the entries of largest size for order 1, and refuses order 1 in iterated attacks and in
+its ``clip_eta``. For order 2 it leaves gradients shorter than 1e-6 shorter than 1.
 """
 
 from __future__ import annotations
@@ -21,7 +23,36 @@ from nbsrc.audits.projection_lemma.maximiser import special_case
 from nbsrc.claims import Finding
 from nbsrc.operator_norm import project_ball
 
-__all__ = ["audit_scaling_is_projection", "audit_step", "clip_by_scaling", "step_2_1", "step_3_0"]
+__all__ = [
+    "RECORDED",
+    "WHEELS",
+    "audit_recorded",
+    "audit_scaling_is_projection",
+    "audit_step",
+    "clip_by_scaling",
+    "step_2_1",
+    "step_3_0",
+]
+
+#: The files that were read, by release: SHA-256 of the wheels.
+WHEELS = {
+    "2.1.0": "9d89b8bca37e1a6ef38a420dcec4564d46a00b3605d4cb01e17436ecb623f83e",
+    "3.0.1": "e9ecc5815788017a5de9f562781f47b78d6151f2a15fe4d2f58ae185a16ab215",
+}
+
+Numbers = tuple[float, ...]
+#: Order, gradient, step of 2.1.0, the gradient clipped to radius 1 by 2.1.0, step of 3.0.1.
+RECORDED: tuple[tuple[float, Numbers, Numbers, Numbers, Numbers], ...] = (
+    (1, (1, 2), (0.333333, 0.666667), (0.333333, 0.666667), (0, 1)),
+    (1, (2, -2), (0.5, -0.5), (0.5, -0.5), (0.5, -0.5)),
+    (1, (-3, 4), (-0.428571, 0.571429), (-0.428571, 0.571429), (0, 1)),
+    (1, (0, -1), (0, -1), (0, -1), (0, -1)),
+    (1, (1, -2, 2), (0.2, -0.4, 0.4), (0.2, -0.4, 0.4), (0, -0.5, 0.5)),
+    (2, (-3, 4), (-0.6, 0.8), (-0.6, 0.8), (-0.6, 0.8)),
+    (2, (3, 0, -3), (0.707107, 0, -0.707107), (0.707107, 0, -0.707107), (0.707107, 0, -0.707107)),
+    (math.inf, (1, 2), (1, 1), (1, 1), (1, 1)),
+    (math.inf, (3, 0, -3), (1, 0, -1), (1, 0, -1), (1, 0, -1)),
+)
 
 
 def step_2_1(z: Tensor, p: float) -> Tensor:
@@ -69,6 +100,34 @@ def clip_by_scaling(d: Tensor, p: float, eps: float) -> Tensor:
     length = torch.linalg.vector_norm(d, p, dim=-1, keepdim=True)
     clipped: Tensor = d * (eps / length.clamp(min=1e-12)).clamp(max=1)
     return clipped
+
+
+def audit_recorded(
+    step_2: Callable[[Tensor, float], Tensor] = step_2_1,
+    step_3: Callable[[Tensor, float], Tensor] = step_3_0,
+) -> Finding:
+    """Test that our lines give what the releases' own functions gave, to the six digits kept.
+
+    Args:
+        step_2: The step of release 2.1.0.
+        step_3: The step of release 3.0.1.
+
+    Returns:
+        The finding; minus the largest difference beyond rounding.
+    """
+
+    def results() -> Iterator[Case]:
+        for p, z, *theirs in RECORDED:
+            g = torch.tensor([z], dtype=torch.float64)
+            ours = [step_2(g, p)[0], clip_by_scaling(g, p, 1.0)[0], step_3(g, p)[0]]
+            error = max(
+                float((one - torch.tensor(two, dtype=torch.float64)).abs().max())
+                for one, two in zip(ours, theirs, strict=True)
+            )
+            shown = {"p": "inf" if p == math.inf else p, "g": list(z), "recorded": theirs}
+            yield min(0.0, 1e-6 - error), (len(z),), shown
+
+    return collect(results(), tolerance=1e-12, family="outputs of releases 2.1.0 and 3.0.1")
 
 
 def audit_step(batches: Sequence[Batch], step: Callable[[Tensor, float], Tensor]) -> Finding:

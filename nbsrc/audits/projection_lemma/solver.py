@@ -1,4 +1,4 @@
-"""The projection onto an lp ball for every order between 1 and infinity."""
+"""The projection onto an lp ball for every order, and steps that are as good as infinite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,46 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["optimality_gap", "project_outside"]
+from nbsrc.operator_norm import project_sphere
+
+__all__ = ["far_step", "optimality_gap", "project_far", "project_outside"]
+
+
+def far_step(p: float) -> float:
+    """Return a step at which the projection equals its limit to ten digits or more.
+
+    The distance falls like ``alpha^(-1/(p-1))`` at entries where g is 0, so large orders need
+    enormous steps. For p = 1 and p = inf the limit is reached exactly, from a small step on.
+
+    Args:
+        p: The order.
+
+    Returns:
+        The step.
+    """
+    if p in {1, math.inf}:
+        return 2.0**14
+    return math.pow(10.0, 12 * max(1.0, p - 1))
+
+
+def project_far(v: Tensor, g: Tensor, p: float, alpha: float) -> Tensor:
+    """Return the nearest point of the unit sphere to ``v + alpha g``.
+
+    Closed forms for p in {1, 2, inf}; otherwise the optimality conditions are solved.
+
+    Args:
+        v: ``[m, n]``.
+        g: ``[m, n]``.
+        p: The order.
+        alpha: A step large enough that the point is outside the ball.
+
+    Returns:
+        ``[m, n]``.
+    """
+    w = v + alpha * g
+    if p in {1, 2, math.inf}:
+        return project_sphere(w, torch.zeros_like(w), 1.0, p)
+    return project_outside(w, p)
 
 
 def project_outside(w: Tensor, p: float) -> Tensor:

@@ -30,8 +30,8 @@ __all__ = [
 def worst_error(p: float, ratio: float) -> float:
     """Return the largest distance to the limit over all iterates of the ball, over its radius.
 
-    In the p-norm, for a direction of p-norm 1; without zeros for p = inf, with a unique largest
-    entry for p = 1, in two dimensions or more for p = 2.
+    In the p-norm, for a direction of Lemma 1's form: signs without zeros for p = inf, one signed
+    unit vector for p = 1, any vector of norm 1 in two dimensions or more for p = 2.
 
     Args:
         p: 1, 2 or infinity.
@@ -79,7 +79,7 @@ def measured_error(v: Tensor, p: float, ratio: float, *, count: int, seed: int) 
     """Return the largest distance to the limit over worst, whole-numbered and random iterates.
 
     Args:
-        v: A direction of p-norm 1, ``[n]``.
+        v: A direction of Lemma 1's form, ``[n]``; others of p-norm 1 may be tried.
         p: 1, 2 or infinity.
         ratio: Step over radius.
         count: Random iterates.
@@ -110,9 +110,17 @@ def _directions(p: float, count: int, seed: int) -> list[Tensor]:
 
 
 def audit_exact_from(
-    ratio: float, orders: Sequence[float], *, count: int, seed: int, ties: bool = False
+    ratio: float,
+    orders: Sequence[float],
+    *,
+    count: int,
+    seed: int,
+    ties: bool = False,
+    needed: bool = False,
 ) -> Finding:
     """Test that a step of so many radii performs the limit update, from every iterate.
+
+    Or, if ``needed``, that for every direction it fails to from some iterate.
 
     Args:
         ratio: Step over radius.
@@ -121,9 +129,11 @@ def audit_exact_from(
         seed: Seed.
         ties: Use directions with ties and zeros; for p = 1 with m ties the step is ``(1 + m) / 2``
             times as large.
+        needed: Test the second sentence. For p = 1 directions without a zero entry are left out if
+            they have ties: for these less may do.
 
     Returns:
-        The finding; minus the largest error over the radius.
+        The finding; minus the largest error over the radius, or 0 and -1.
     """
 
     def results() -> Iterator[Case]:
@@ -134,25 +144,25 @@ def audit_exact_from(
                 directions = [v for z in kinds for v in special_case(z[z.any(1)], p)]
             for v in directions:
                 tied = int((v != 0).sum()) if ties and p == 1 else 1
+                if needed and 1 < tied == len(v):
+                    continue
                 error = measured_error(v, p, ratio * (1 + tied) / 2, count=60, seed=seed)
                 shown = {"p": "inf" if p == math.inf else p, "v_k": v.tolist(), "ratio": ratio}
-                yield -error, (len(v),), shown
+                slack = (0.0 if error > 1e-6 else -1.0) if needed else -error
+                yield slack, (len(v),), shown
 
     return collect(
         results(), tolerance=1e-12, family="directions of norm 1, worst and random starts"
     )
 
 
-def audit_worst_error(
-    ratios: Sequence[float], *, count: int, seed: int, naive: bool = False
-) -> Finding:
+def audit_worst_error(ratios: Sequence[float], *, count: int, seed: int) -> Finding:
     """Test that no iterate is farther from the limit than :func:`worst_error`.
 
     Args:
         ratios: Steps over the radius.
         count: Directions per order.
         seed: Seed.
-        naive: Use :func:`naive_error` for p = 2 from ratio 1 on.
 
     Returns:
         The finding; bound minus distance.
@@ -162,8 +172,7 @@ def audit_worst_error(
         for p in (1.0, 2.0, math.inf):
             for v in _directions(p, count, seed):
                 for ratio in ratios:
-                    claim = naive_error if naive and p == 2 and ratio >= 1 else None
-                    bound = claim(ratio) if claim else worst_error(p, ratio)
+                    bound = worst_error(p, ratio)
                     found = measured_error(v, p, ratio, count=60, seed=seed)
                     shown = {"p": "inf" if p == math.inf else p, "ratio": ratio, "found": found}
                     yield bound - found, (len(v),), shown
@@ -211,7 +220,10 @@ def slow_entry(p: float, alpha: float) -> float:
 
 
 def audit_slow_entry(orders: Sequence[float], alphas: Sequence[float], rate: float = 1) -> Finding:
-    """Test ``((1 - y) / alpha)^(1/(p-1)) <= y <= (alpha - 1)^(-1/(p-1))`` for :func:`slow_entry`.
+    """Test both bounds of what is left of the start, y of :func:`slow_entry`.
+
+    With ``s = (1 - y) (1 - (alpha - 1)^(-p/(p-1))) / alpha`` they are ``s^(1/(p-1)) <= y`` and
+    ``y <= (alpha - 1)^(-1/(p-1))``.
 
     Args:
         orders: The orders.

@@ -35,6 +35,12 @@ def test_subgradient_on_the_kinks_too() -> None:
     assert not double.holds
 
 
+def test_kinks_have_two_slopes() -> None:
+    assert gradients.audit_kinks([x for x in POINTS if not all(x)], (1,)).holds
+    assert gradients.audit_kinks([(1.0, -1.0), (2.0, 2.0, 0.0)], (math.inf,)).holds
+    assert not gradients.audit_kinks([(1.0, -2.0)], (1, 2, math.inf)).holds
+
+
 def test_a_wrong_gradient_is_seen() -> None:
     wrong = gradients.audit_gradient(
         POINTS, (3,), lambda x, p: gradients.printed_gradient(x, p + 0.01)

@@ -18,6 +18,7 @@ BETWEEN = [b for b in ALL if 1 < b.p < math.inf]
 PAIRS = holder.with_proportional(
     cases.starts_and_directions(4, 0, (1, 1.5, 3, math.inf)), (1.0, -1.0, 0.0)
 )
+PAIRS_AT_ENDS = [b for b in PAIRS if b.p in {1, math.inf}]
 PAIRS_BETWEEN = [b for b in PAIRS if 1 < b.p < math.inf]
 
 
@@ -70,14 +71,14 @@ def test_condition_of_equality() -> None:
     assert printed.counterexample["v"] == [-1.0]
     assert printed.counterexample["g"] == [1.0]
     assert holder.audit_equality_condition(PAIRS, holder.aligned).holds
+    assert holder.audit_equality_condition(PAIRS_AT_ENDS, holder.exposed).holds
     assert holder.audit_equality_condition(PAIRS_BETWEEN, holder.proportional, if_=False).holds
     same_signs = holder.audit_equality_condition(PAIRS, lambda b: (b.v * b.g >= 0).all(-1))
     assert not same_signs.holds
 
 
 def test_equality_is_attained_at_the_ends() -> None:
-    ends = [b for b in PAIRS if b.p in {1, math.inf}]
-    never = holder.audit_equality_condition(ends, lambda b: (b.v == 0).all(-1), if_=False)
+    never = holder.audit_equality_condition(PAIRS_AT_ENDS, lambda b: (b.v == 0).all(-1), if_=False)
     assert not never.holds
     half = cases.Batch(
         math.inf, torch.tensor([[1.0, 0.5]]).double(), torch.tensor([[1.0, 0.0]]).double()
@@ -91,12 +92,13 @@ def test_gamma() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reading", "holds"), [("limit", False), ("on I", True), ("everywhere", False)]
+    ("reading", "holds"),
+    [("limit", False), ("three limits", True), ("on I", True), ("everywhere", False)],
 )
 def test_gamma_at_one(reading: str, holds: bool) -> None:
     assert holder.audit_gamma_at_one(ONE, reading).holds is holds
 
 
 def test_gamma_reading_is_checked() -> None:
-    with pytest.raises(ValueError, match="reading must be limit, on I or everywhere"):
+    with pytest.raises(ValueError, match="reading must be one of"):
         holder.audit_gamma_at_one(ONE, "other")

@@ -25,6 +25,7 @@ def test_induced_norm() -> None:
 def test_bound() -> None:
     assert audits.audit_bound(CASES, 0).holds
     assert not audits.audit_bound(CASES, 0, factor=1.1).holds
+    assert audits.audit_bound(CASES, 0).trials == 4 * len(CASES)  # lambda = 0 and unseen moves too
     assert not audits.audit_bound(NORMS, 0, one_sided=True).holds
 
 
@@ -76,3 +77,8 @@ def test_hinge() -> None:
     assert not robust.audit_hinge_per_point(6, 0, same_norm=True).holds
     assert robust.audit_hinge_total(6, 0).holds
     assert not robust.audit_hinge_total(6, 0, separable=True).holds
+
+
+def test_hinge_sees_a_wrong_dual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(robust, "holder_conjugate", lambda p: p)
+    assert not robust.audit_hinge_total(6, 0).holds

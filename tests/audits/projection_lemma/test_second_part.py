@@ -34,6 +34,7 @@ def test_of_the_form() -> None:
 def test_which_line_loses_the_iterate() -> None:
     assert not part.audit_line(BALLS, "(63)", "(65)").holds
     assert part.audit_line(BALLS, "(65)", "(67)").holds
+    assert part.audit_line(BALLS, "(67)", "(69)").holds
 
 
 def test_components() -> None:

@@ -16,12 +16,23 @@ def test_exact_from_two_radii() -> None:
     assert steps.audit_exact_from(2, (1, math.inf), count=6, seed=0).holds
     assert not steps.audit_exact_from(1.99, (1, math.inf), count=6, seed=0).holds
     assert not steps.audit_exact_from(2, (2,), count=6, seed=0).holds
+    assert steps.audit_exact_from(1.99, (1, math.inf), count=6, seed=0, needed=True).holds
+    assert not steps.audit_exact_from(2, (1, math.inf), count=6, seed=0, needed=True).holds
+
+
+def test_the_norm_of_the_direction_is_not_enough() -> None:
+    for p, entries in ((1, (0.6, 0.4)), (math.inf, (1.0, 0.5))):
+        v = torch.tensor(entries, dtype=torch.float64)
+        assert float(torch.linalg.vector_norm(v, p)) == 1
+        assert steps.measured_error(v, p, 2, count=0, seed=0) > 0.5
 
 
 def test_exact_from_one_plus_the_number_of_ties() -> None:
     assert steps.audit_exact_from(2, (1, math.inf), count=1, seed=0, ties=True).holds
     short = steps.audit_exact_from(1.99, (1,), count=1, seed=0, ties=True)
     assert not short.holds
+    assert steps.audit_exact_from(1.99, (1,), count=1, seed=0, ties=True, needed=True).holds
+    assert not steps.audit_exact_from(2, (1,), count=1, seed=0, ties=True, needed=True).holds
     pair = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
     assert steps.measured_error(pair, 1, 3.0, count=50, seed=0) < 1e-12
     assert steps.measured_error(pair, 1, 2.9, count=0, seed=0) > 0.01
@@ -32,7 +43,6 @@ def test_worst_error() -> None:
     assert steps.audit_attained(RATIOS, seed=0).holds
     below = steps.audit_attained(RATIOS, seed=0, naive=True)
     assert below.counterexample["ratio"] == 1.0
-    assert steps.audit_worst_error((1.5, 2.0), count=4, seed=0, naive=True).holds
 
 
 def test_worst_error_is_continuous_and_seen_when_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +58,17 @@ def test_slow_entry() -> None:
     assert steps.slow_entry(2, 9.0) == pytest.approx(1 / math.sqrt(82))
     assert steps.audit_slow_entry((1.2, 2, 4, 10), (3, 1e3, 1e9)).holds
     assert not steps.audit_slow_entry((1.2, 2, 4, 10), (3, 1e3, 1e9), rate=1.05).holds
+
+
+def test_our_lines_give_what_the_releases_gave() -> None:
+    assert software.audit_recorded().holds
+    assert not software.audit_recorded(software.step_3_0, software.step_3_0).holds
+    assert not software.audit_recorded(software.step_2_1, software.step_2_1).holds
+
+
+def test_clipping_is_compared_with_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software, "clip_by_scaling", lambda d, p, eps: d.clamp(-eps, eps))
+    assert not software.audit_recorded().holds
 
 
 def test_releases() -> None:
