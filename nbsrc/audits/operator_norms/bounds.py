@@ -13,7 +13,7 @@ from nbsrc.audits.connections.compare import audit_at_most
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.operator_norms.points import ReluPoint, relu_point
 from nbsrc.claims import Finding
-from nbsrc.conv import conv_norm, dense
+from nbsrc.conv import dense
 from nbsrc.linear_region import jacobian
 
 __all__ = [
@@ -79,7 +79,6 @@ def reshaped_kernel_case() -> dict[str, float]:
     return {
         "operator": float(torch.linalg.matrix_norm(operator, 2)),
         "reshaped": float(torch.linalg.matrix_norm(weight.flatten(1), 2)),
-        "frobenius": float(conv_norm(weight, (1, 2), ord="fro", padding=(0, 1))),
     }
 
 

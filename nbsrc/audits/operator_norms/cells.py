@@ -19,7 +19,6 @@ __all__ = [
     "audit_masks_give_output",
     "audit_non_expansive",
     "audit_partition",
-    "pattern_count",
 ]
 
 
@@ -96,24 +95,6 @@ def audit_partition(points: Iterable[ReluPoint], samples: int, seed: int) -> Fin
             yield -float(bad), point.size, {**point.description, "violations": bad}
 
     return collect(cases(), tolerance=0, family="inputs of ReLU networks, whole and random")
-
-
-def pattern_count(point: ReluPoint, samples: int, seed: int) -> int:
-    """Return how many patterns occur among the whole-number points near 0 and random inputs.
-
-    Args:
-        point: A network.
-        samples: Number of random inputs.
-        seed: Seed.
-
-    Returns:
-        The count.
-    """
-    g = torch.Generator().manual_seed(seed)
-    inputs = 3 * torch.randn(samples, len(point.x), generator=g, dtype=torch.float64)
-    grid = torch.cartesian_prod(*[torch.arange(-2.0, 3.0).double()] * len(point.x))
-    inputs = torch.cat([inputs, grid.reshape(-1, len(point.x))])
-    return len(point.pattern(inputs).unique(dim=0))
 
 
 def audit_non_expansive(points: Iterable[ReluPoint], slope: float = 0.0) -> Finding:

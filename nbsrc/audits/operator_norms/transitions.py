@@ -14,20 +14,16 @@ from nbsrc.claims import Finding
 __all__ = ["audit_global_is_loose", "global_against_local", "transition"]
 
 
-def transition(m: int, layers: int = 2) -> ReluPoint:
+def transition(m: int) -> ReluPoint:
     r"""Return a network that is 0 left of 0, 1 right of :math:`1/m`, and a ramp between.
 
     Args:
         m: The slope of the ramp, a whole number.
-        layers: 2 for the ramp itself; each more appends an identity.
 
     Returns:
         The network :math:`\phi(mx) - \phi(mx-1)` at the input -1.
     """
-    more = layers - 2
-    weights: list[list[list[float]]] = [[[m], [m]], [[1.0, -1.0]], *[[[1.0]] for _ in range(more)]]
-    biases: list[list[float]] = [[0.0, -1.0], [0.0], *[[0.0] for _ in range(more)]]
-    return relu_point(weights, [-1], biases)
+    return relu_point([[[m], [m]], [[1, -1]]], [-1], [[0, -1], [0]])
 
 
 def global_against_local(m: int, data: tuple[float, ...] = (-1.0, 2.0)) -> dict[str, float]:

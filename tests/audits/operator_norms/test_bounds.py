@@ -22,7 +22,6 @@ def test_where_the_product_bound_fails() -> None:
     conv = bounds.reshaped_kernel_case()
     assert conv["operator"] == pytest.approx(math.sqrt(3))
     assert conv["reshaped"] == pytest.approx(math.sqrt(2))
-    assert conv["frobenius"] == pytest.approx(2)
     assert bounds.pooling_case(1)["sigma"] == pytest.approx(math.sqrt(2))
     assert bounds.pooling_case(2)["sigma"] == 1
     assert bounds.batch_norm_case() == {"sigma": 2.0, "product": 1.0}
@@ -48,7 +47,7 @@ def test_balanced_sum_is_a_function_of_the_product(depth: int) -> None:
 
 
 def test_transition_is_zero_then_one() -> None:
-    net = transitions.transition(4, layers=3)
+    net = transitions.transition(4)
     x = torch.tensor([[-1.0], [0.0], [0.125], [0.25], [2.0]], dtype=torch.float64)
     assert net.output(x).flatten().tolist() == [0, 0, 0.5, 1, 1]
     assert transitions.global_against_local(4)["local"] == 0

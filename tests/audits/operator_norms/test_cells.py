@@ -29,8 +29,8 @@ def test_partition() -> None:
 
 def test_a_cell_may_be_a_single_point() -> None:
     point = relu_point([[[1], [-1]], [[1, 1]]], [0])
-    assert cells.pattern_count(point, 100, 0) == 3
-    assert point.pattern().tolist() == [1.0, 1.0]
+    inputs = torch.tensor([[-2.0], [-1e-300], [0.0], [1e-300], [3.0]], dtype=torch.float64)
+    assert point.pattern(inputs).tolist() == [[0, 1], [0, 1], [1, 1], [1, 0], [1, 0]]
 
 
 def test_change_in_cell(relu_points: list[ReluPoint]) -> None:
