@@ -2,11 +2,12 @@
 
 :func:`train` takes a regulariser (:mod:`nbsrc.regularizers`), a schedule of the learning rate, an
 augmentation of the images, and a checkpoint file from which a killed run goes on to the same final
-numbers.
+numbers. :func:`train_ensemble` trains several initialisations as one batched model.
 """
 
 from nbsrc.training.augmentation import Augmentation as Augmentation
 from nbsrc.training.augmentation import CropAndFlip as CropAndFlip
+from nbsrc.training.ensemble import train_ensemble as train_ensemble
 from nbsrc.training.evaluation import EpochRecord as EpochRecord
 from nbsrc.training.evaluation import Recorder as Recorder
 from nbsrc.training.evaluation import evaluate as evaluate
@@ -16,3 +17,4 @@ from nbsrc.training.schedules import InverseDecay as InverseDecay
 from nbsrc.training.schedules import Schedule as Schedule
 from nbsrc.training.schedules import StepDecay as StepDecay
 from nbsrc.training.settings import TrainingSettings as TrainingSettings
+from nbsrc.training.stacked import Stacked as Stacked

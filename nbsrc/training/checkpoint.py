@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from nbsrc.regularizers import Regularizer
 from nbsrc.training.evaluation import EpochRecord
 from nbsrc.training.identity import difference
 
-__all__ = ["Checkpoint", "RunState"]
+__all__ = ["Checkpoint", "RunState", "to_rows"]
 
 _FORMAT = 1
 
@@ -88,35 +88,32 @@ class Checkpoint:
         self.path = Path(path)
         self.identity = identity
 
-    def write(self, state: RunState, history: list[EpochRecord], step: int) -> None:
+    def write(self, state: RunState, content: Mapping[str, Any]) -> None:
         """Replace the file by the present state, in one step.
 
         Args:
             state: The state.
-            history: The records so far.
-            step: Finished steps.
+            content: What else to keep: records, finished steps.
 
         Raises:
             TypeError: If the recorder or the regulariser holds something else than tensors and
                 plain values.
         """
-        names = [field.name for field in fields(EpochRecord)]
-        rows = [{name: getattr(record, name) for name in names} for record in history]
-        content = {"state": state.save(), "history": rows, "step": step}
-        _check_plain(content["history"], "the recorder's result")
+        _check_plain(dict(content), "the recorder's result")
         _check_plain(state.regularizer.state_dict(), "the regulariser's state")
         stream = io.BytesIO()
-        torch.save({"format": _FORMAT, "identity": self.identity} | content, stream)
+        whole = {"format": _FORMAT, "identity": self.identity, "state": state.save(), **content}
+        torch.save(whole, stream)
         write_bytes_atomic(self.path, stream.getvalue())
 
-    def read(self, state: RunState) -> tuple[list[EpochRecord], int] | None:
+    def read(self, state: RunState) -> dict[str, Any] | None:
         """Restore the state from the file, if there is one.
 
         Args:
             state: The state of the same run before its first step.
 
         Returns:
-            The records so far and the finished steps; None without a file.
+            What else was kept; None without a file.
 
         Raises:
             ValueError: If the file cannot be read or belongs to another run.
@@ -135,7 +132,20 @@ class Checkpoint:
                 f"{self.path} belongs to another run: {other}; delete it or name another file"
             )
         state.restore(content["state"])
-        return [EpochRecord(**row) for row in content["history"]], content["step"]
+        return content
+
+
+def to_rows(history: Iterable[EpochRecord]) -> list[dict[str, Any]]:
+    """Records as plain dictionaries; ``EpochRecord(**row)`` is the way back.
+
+    Args:
+        history: The records.
+
+    Returns:
+        One dictionary per record.
+    """
+    names = [field.name for field in fields(EpochRecord)]
+    return [{name: getattr(record, name) for name in names} for record in history]
 
 
 def _check_plain(value: Any, where: str) -> None:

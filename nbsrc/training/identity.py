@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ def run_identity(
     model: nn.Module,
     data: ImageData,
     settings: TrainingSettings,
-    generator: torch.Generator,
+    generators: Sequence[torch.Generator],
     regularizer: Regularizer | None,
     schedule: Schedule | None,
     augmentation: Augmentation | None,
@@ -34,7 +34,7 @@ def run_identity(
         model: The network with its initial weights.
         data: Training and test images.
         settings: Epochs, batch size and optimiser.
-        generator: Source of the order of the images.
+        generators: Sources of the order of the images.
         regularizer: The regulariser, None for none.
         schedule: The schedule, None for none.
         augmentation: The augmentation, None for none.
@@ -50,7 +50,7 @@ def run_identity(
         "schedule": _described(schedule),
         "augmentation": _described(augmentation),
         "initial weights": _digest(model.state_dict().values()),
-        "generator": _digest([generator.get_state()]),
+        "generator": _digest(generator.get_state() for generator in generators),
         "data": _digest(parts),
     }
 
@@ -111,5 +111,7 @@ def _digest(tensors: Iterable[Tensor]) -> str:
     sha = hashlib.sha256()
     for tensor in tensors:
         sha.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        sha.update(
+            tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        )
     return sha.hexdigest()

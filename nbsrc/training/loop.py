@@ -13,10 +13,11 @@ from torch import nn
 from nbsrc.data import ImageData
 from nbsrc.regularizers import Regularizer, training_step
 from nbsrc.training.augmentation import Augmentation
-from nbsrc.training.checkpoint import Checkpoint, RunState
+from nbsrc.training.checkpoint import Checkpoint, RunState, to_rows
 from nbsrc.training.evaluation import EpochRecord, Recorder, epoch_record
 from nbsrc.training.identity import run_identity
-from nbsrc.training.schedules import Schedule
+from nbsrc.training.randomness import augmentation_generator, drawn_seed, own_random_state
+from nbsrc.training.schedules import Schedule, set_rate
 from nbsrc.training.settings import TrainingSettings
 
 __all__ = ["TrainingDiverged", "train"]
@@ -92,21 +93,24 @@ def train(
     )
     store = None
     if checkpoint is not None:
-        whole = (model, data, settings, generator, regularizer, schedule, augmentation)
+        whole = (model, data, settings, [generator], regularizer, schedule, augmentation)
         store = Checkpoint(checkpoint, run_identity(*whole))
     active = Regularizer() if regularizer is None else regularizer
-    with _training_mode(model), _own_random_state(device, generator) as own:
+    seed = drawn_seed(generator)
+    own = augmentation_generator(seed)
+    with _training_mode(model), own_random_state(device, seed):
         state = RunState(model, optimizer, active, (generator, own), device)
         saved = None if store is None else store.read(state)
         if saved is None:
-            saved = [epoch_record(model, data, 0, None, recorder)], 0
-        history, step = saved
+            history, step = [epoch_record(model, data, 0, None, recorder)], 0
+        else:
+            history, step = [EpochRecord(**row) for row in saved["history"]], saved["step"]
         for epoch in range(len(history), settings.epochs + 1):
             order = torch.randperm(len(images), generator=generator).to(device)
             total = 0.0
             for batch in order.split(settings.batch_size):
                 if schedule is not None:
-                    _set_rate(optimizer, schedule.rate(settings.learning_rate, epoch - 1, step))
+                    set_rate(optimizer, schedule.rate(settings.learning_rate, epoch - 1, step))
                 x = images[batch]
                 if augmentation is not None:
                     x = augmentation(x, own)
@@ -118,13 +122,8 @@ def train(
             _finite("the test loss", record.test_loss, epoch, history)
             history.append(record)
             if store is not None:
-                store.write(state, history, step)
+                store.write(state, {"history": to_rows(history), "step": step})
     return history
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def _finite(name: str, loss: float, epoch: int, history: list[EpochRecord]) -> float:
@@ -149,21 +148,3 @@ def _training_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-@contextmanager
-def _own_random_state(
-    device: torch.device, generator: torch.Generator
-) -> Iterator[torch.Generator]:
-    """Seed torch's global random state from the generator for a while, then restore it.
-
-    Yields:
-        A further generator, for the augmentation.
-    """
-    devices = [device] if device.type == "cuda" else []
-    seed = int(torch.randint(2**62, (), generator=generator))
-    with torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(seed)
-        for _ in devices:
-            torch.cuda.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed + 1)

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["InverseDecay", "Schedule", "StepDecay"]
+import torch
+
+__all__ = ["InverseDecay", "Schedule", "StepDecay", "set_rate"]
 
 
 class Schedule(Protocol):
@@ -112,3 +114,14 @@ class InverseDecay:
             The rate of the next step.
         """
         return float(base * (1 + self.gamma * step) ** -self.power)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters.
+
+    Args:
+        optimizer: The optimiser.
+        rate: The rate.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate
