@@ -42,8 +42,9 @@ def train_ensemble(
     Network e sees what ``train(models[e], ..., generator=generators[e])`` would show it: its own
     order of the images, its own augmentation. The numbers are those of separate trainings up to
     rounding, which training may amplify: float64 agrees to many digits, float32 need not after
-    many steps. Networks that are random in training (dropout) are refused. On a CPU it is faster
-    for small networks and batches, and may be slower for wide convolutions.
+    many steps. Networks that are random in training (dropout) are refused. On one CPU core ten
+    networks for 8x8 images train about twice as fast as one by one, ten LeNets of full width on
+    28x28 images only at three quarters of the speed: what is saved is overhead per operation.
 
     Args:
         models: The networks, on one device; all layers are trained in training mode.
