@@ -60,9 +60,9 @@ def train_ensemble(
         checkpoint: A file from which a killed run goes on exactly, as for ``train``.
 
     Returns:
-        For each network its records; or, where its loss was not finite any more, the exception with
-        the records before. The other networks do not notice. ``train_loss`` is without the penalty,
-        of which only the mean over all networks is computed.
+        For each network its records; or, where its loss or weights were not finite any more, the
+        exception with the records before: the other networks do not notice. ``train_loss`` is
+        without the penalty, of which only the mean over all networks is computed.
 
     Raises:
         NotImplementedError: If a layer is random in training mode.
@@ -112,7 +112,7 @@ def train_ensemble(
                 total += losses * batch.shape[1]
                 step += 1
                 for book, loss in zip(books, losses.tolist(), strict=True):
-                    book.check("the loss", loss, epoch)
+                    book.check(loss, epoch)
             means = (total / len(images)).tolist()
             record_members(stacked, models, data, epoch, means, recorder, books)
             if store is not None:

@@ -15,7 +15,7 @@ from nbsrc.data import ImageData
 from nbsrc.layer_trace import model_preserved
 from nbsrc.training.checkpoint import to_rows
 from nbsrc.training.evaluation import EpochRecord, Recorder
-from nbsrc.training.loop import TrainingDiverged
+from nbsrc.training.loop import TrainingDiverged, lost
 from nbsrc.training.stacked import Stacked
 
 __all__ = ["Book", "evaluate_members", "record_members"]
@@ -33,16 +33,15 @@ class Book:
     history: list[EpochRecord] = field(default_factory=list)
     end: str | None = None
 
-    def check(self, name: str, loss: float, epoch: int) -> None:
+    def check(self, loss: float | None, epoch: int) -> None:
         """Keep the first divergence.
 
         Args:
-            name: What the loss is.
-            loss: Its value.
+            loss: A loss, or None for weights that are not finite.
             epoch: The epoch in which it was seen.
         """
-        if self.end is None and not math.isfinite(loss):
-            self.end = f"{name} became {loss} in epoch {epoch}: training diverged"
+        if self.end is None and (loss is None or not math.isfinite(loss)):
+            self.end = lost(loss, epoch)
 
     def result(self) -> list[EpochRecord] | TrainingDiverged:
         """The records, or the exception with them.
@@ -93,12 +92,13 @@ def record_members(
         recorder: What else to record.
         books: The books of the networks.
     """
+    finite = stacked.finite()
     tests = evaluate_members(stacked, data.test_images, data.test_labels)
     if recorder is not None:
         stacked.unstack(models)
     for number, (book, (test_loss, accuracy)) in enumerate(zip(books, tests, strict=True)):
-        if epoch > 0:
-            book.check("the test loss", test_loss, epoch)
+        if epoch > 0 and not finite[number]:
+            book.check(None, epoch)
         if book.end is not None:
             continue
         recorded = None

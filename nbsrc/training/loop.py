@@ -20,11 +20,11 @@ from nbsrc.training.randomness import augmentation_generator, drawn_seed, own_ra
 from nbsrc.training.schedules import Schedule, set_rate
 from nbsrc.training.settings import TrainingSettings
 
-__all__ = ["TrainingDiverged", "train"]
+__all__ = ["TrainingDiverged", "lost", "train"]
 
 
 class TrainingDiverged(FloatingPointError):  # noqa: N818 - it is a result, not an error
-    """The loss is not finite any more.
+    """The loss or the weights are not finite any more.
 
     Attributes:
         history: The records of the epochs before.
@@ -78,8 +78,9 @@ def train(
         One record before training and one per epoch.
 
     Raises:
-        TrainingDiverged: If the loss of a batch, or on the test images after an epoch, is not
-            finite; a ``FloatingPointError`` with the records so far.
+        TrainingDiverged: If the loss of a batch, or a weight after an epoch, is not finite; a
+            ``FloatingPointError`` with the records so far. A test loss that is not finite while
+            the weights are (batch norm's running statistics can do that) is recorded as it is.
         TypeError: If there is something that a checkpoint cannot hold.
         ValueError: If the checkpoint file cannot be read or belongs to another run.
     """
@@ -115,27 +116,49 @@ def train(
                 if augmentation is not None:
                     x = augmentation(x, own)
                 loss = float(training_step(model, x, labels[batch], optimizer, active))
-                total += _finite("the loss", loss, epoch, history) * len(batch)
+                total += _finite(loss, epoch, history) * len(batch)
                 step += 1
             active.after_epoch(model)
-            record = epoch_record(model, data, epoch, total / len(images), recorder)
-            _finite("the test loss", record.test_loss, epoch, history)
-            history.append(record)
+            _check_weights(model, epoch, history)
+            history.append(epoch_record(model, data, epoch, total / len(images), recorder))
             if store is not None:
                 store.write(state, {"history": to_rows(history), "step": step})
     return history
 
 
-def _finite(name: str, loss: float, epoch: int, history: list[EpochRecord]) -> float:
+def _finite(loss: float, epoch: int, history: list[EpochRecord]) -> float:
     """Return a finite loss.
 
     Raises:
         TrainingDiverged: If it is not finite.
     """
     if not math.isfinite(loss):
-        message = f"{name} became {loss} in epoch {epoch}: training diverged"
-        raise TrainingDiverged(message, history)
+        raise TrainingDiverged(lost(loss, epoch), history)
     return loss
+
+
+def _check_weights(model: nn.Module, epoch: int, history: list[EpochRecord]) -> None:
+    """Find what the last step of an epoch has done, which no further loss would show.
+
+    Raises:
+        TrainingDiverged: If a weight is not finite.
+    """
+    if not all(bool(p.isfinite().all()) for p in model.parameters()):
+        raise TrainingDiverged(lost(None, epoch), history)
+
+
+def lost(loss: float | None, epoch: int) -> str:
+    """The message of a divergence.
+
+    Args:
+        loss: The loss that was not finite, None if it was a weight.
+        epoch: In which epoch.
+
+    Returns:
+        Words.
+    """
+    what = "weights became infinite or nan" if loss is None else f"the loss became {loss}"
+    return f"{what} in epoch {epoch}: training diverged"
 
 
 @contextmanager

@@ -90,6 +90,15 @@ class Stacked(nn.Module):
                 for name, tensor in stacked:
                     own[name].copy_(tensor[number])
 
+    def finite(self) -> list[bool]:
+        """Say which networks' weights are finite.
+
+        Returns:
+            One entry per network.
+        """
+        each = [p.detach().flatten(1).isfinite().all(dim=1) for p in self.weights]
+        return [bool(entry) for entry in torch.stack(each).all(dim=0)]
+
     def _stacked_buffers(self) -> list[Tensor]:
         return [self.get_buffer(f"buffer{number}") for number in range(len(self._buffer_names))]
 

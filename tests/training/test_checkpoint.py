@@ -171,13 +171,18 @@ class Poison(Regularizer):
 
 
 @pytest.mark.parametrize(
-    ("step", "epoch", "name"), [(9, 3, "the loss"), (12, 3, "the test loss"), (1, 1, "the loss")]
+    ("step", "epoch", "what"),
+    [
+        (9, 3, "the loss became nan"),
+        (12, 3, "weights became infinite or nan"),  # by the last step of an epoch
+        (1, 1, "the loss became nan"),
+    ],
 )
 def test_divergence_is_reported_with_the_records_before_and_again_after_a_resume(
-    tmp_path: Path, step: int, epoch: int, name: str
+    tmp_path: Path, step: int, epoch: int, what: str
 ) -> None:
     file = tmp_path / "one.pt"
-    message = f"{name} became nan in epoch {epoch}: training diverged"
+    message = f"{what} in epoch {epoch}: training diverged"
     for _ in range(2):
         with pytest.raises(TrainingDiverged, match=message) as caught:
             runs.whole_run(str(file), regularizer=Poison(step))

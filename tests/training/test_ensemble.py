@@ -137,6 +137,31 @@ def test_a_diverging_network_ends_alone(data: ImageData) -> None:
         close(ours, history, losses=True)
 
 
+class Leap:
+    """A schedule with one huge step, the last of three."""
+
+    def rate(self, base: float, epoch: int, step: int) -> float:
+        return 1e308 if step == 2 else base
+
+
+def test_weights_lost_in_the_last_step_end_a_network(data: ImageData) -> None:
+    """No loss shows it. Where all gradients are below 1, as network 0 has them, nothing is lost."""
+    louder = replace(data, train_images=10 * data.train_images)
+    settings = TrainingSettings(1, batch_size=40)
+    together, alone = networks("lenet_300_100"), networks("lenet_300_100")
+    with torch.no_grad():
+        for models in (together, alone):
+            for layer in ("linear2", "linear3"):  # only the last bias has a gradient
+                models[0].get_parameter(f"{layer}.weight").zero_()
+    results = train_ensemble(together, louder, settings, generators=generators(), schedule=Leap())
+    assert isinstance(results[0], list)
+    train(alone[0], louder, settings, generator=generators()[0], schedule=Leap())
+    for number in (1, 2):
+        with pytest.raises(TrainingDiverged, match="weights became infinite or nan") as caught:
+            train(alone[number], louder, settings, generator=generators()[number], schedule=Leap())
+        assert repr(results[number]) == repr(caught.value)
+
+
 class Interrupted(Exception):
     """Stands for anything that stops a run between two epochs."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -173,3 +174,12 @@ def test_weight_decay_as_a_regulariser_is_that_of_the_settings(data: ImageData) 
     train(other, data, TrainingSettings(3, 8, weight_decay=0.3), generator=seeded())
     for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_a_test_loss_that_is_not_finite_is_recorded_as_it_is(data: ImageData) -> None:
+    """Batch norm's running statistics may overflow in eval mode while training goes well."""
+    spoiled = replace(data, test_images=data.test_images * math.inf)
+    history = train(linear(), spoiled, TrainingSettings(2, 8), generator=seeded())
+    plain = train(linear(), data, TrainingSettings(2, 8), generator=seeded())
+    assert all(math.isnan(record.test_loss) for record in history)
+    assert [r.train_loss for r in history] == [r.train_loss for r in plain]
