@@ -193,7 +193,8 @@ def _candidates(
         N = np.vstack([region.normals.numpy(), g])
         h = np.append(region.offsets.numpy(), c)
         z = np.concatenate([x[None], _on_lines(N, h, x, ord), _crossings(N, h)])
-        terms = np.abs(z) @ np.vstack([np.abs(region.normals.numpy()), scale]).T
+        # Candidates are found from x, so their rounding is that of x even if they are near 0.
+        terms = (np.abs(z) + np.abs(x)) @ np.vstack([np.abs(region.normals.numpy()), scale]).T
         slack = _ROUNDING * (terms + np.append(np.abs(region.offsets.numpy()), constant))
         inside = (z @ N.T - h <= slack).all(axis=1)
         if inside.any():
@@ -213,17 +214,22 @@ def _on_lines(N: Array, h: Array, x: Array, ord: float) -> Array:
 
 
 def _crossings(N: Array, h: Array) -> Array:
-    """Return the crossings of any two of the lines ``N z = h``."""
-    i, j = np.triu_indices(len(N), 1)
-    determinant = N[i, 0] * N[j, 1] - N[i, 1] * N[j, 0]
-    real = determinant != 0
-    i, j, determinant = i[real], j[real], determinant[real]
-    crossings: Array = np.stack(
-        [
-            (h[i] * N[j, 1] - h[j] * N[i, 1]) / determinant,
-            (N[i, 0] * h[j] - N[j, 0] * h[i]) / determinant,
-        ],
-        axis=1,
+    """Return the crossings of any two of the lines ``N z = h``.
+
+    By elimination with the larger pivot, so that a crossing misses neither of its own lines by more
+    than rounding, even where the lines are nearly parallel.
+    """
+    lengths = np.linalg.norm(N, axis=1, keepdims=True)
+    lines = np.divide(
+        np.column_stack([N, h]), lengths, out=np.zeros((len(N), 3)), where=lengths > 0
     )
+    i, j = np.triu_indices(len(N), 1)
+    swap = np.abs(lines[j, 0]) > np.abs(lines[i, 0])
+    first, second = lines[np.where(swap, j, i)].T, lines[np.where(swap, i, j)].T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factor = second[0] / first[0]
+        z2 = (second[2] - factor * first[2]) / (second[1] - factor * first[1])
+        z1 = (first[2] - first[1] * z2) / first[0]
+    crossings: Array = np.stack([z1, z2], axis=1)
     finite: Array = crossings[np.isfinite(crossings).all(axis=1)]
     return finite

@@ -15,8 +15,6 @@ __all__ = ["RADIUS_CAP", "Doubt", "Interval", "Polygon"]
 
 #: Radii of balls are sought up to this one, so that unbounded cells have one too.
 RADIUS_CAP = 1.0
-#: Corners of a polygon nearer than this times its reach are the same.
-_SAME = 32 * float(np.finfo(np.float64).eps)
 
 
 @dataclass
@@ -123,15 +121,23 @@ class Interval:
         return np.array([[n] for n, _ in finite]).reshape(-1, 1), np.array([h for _, h in finite])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Polygon:
-    """A bounded convex polygon.
+    """A bounded convex polygon: corners, and the lines that its edges lie on.
+
+    The lines are those of the cuts. They are not read off the corners: of an edge that is as short
+    as the corners' rounding the direction would be arbitrary, and hyperplanes that meet in one
+    point (at 0, without biases) make many such edges.
 
     Attributes:
-        vertices: ``[corners, 2]``, anticlockwise.
+        vertices: ``[corners, 2]``, anticlockwise; neighbours may coincide.
+        normals: ``[corners, 2]``: outward unit normal of the edge that begins at each corner.
+        offsets: ``[corners]``: on that edge ``normal.z = offset``.
     """
 
     vertices: Array
+    normals: Array
+    offsets: Array
 
     @classmethod
     def box(cls, low: Array, high: Array) -> Polygon:
@@ -145,7 +151,8 @@ class Polygon:
             The polygon.
         """
         (a, b), (c, d) = low, high
-        return cls(np.array([[a, b], [c, b], [c, d], [a, d]]))
+        normals = np.array([[0.0, -1.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+        return cls(np.array([[a, b], [c, b], [c, d], [a, d]]), normals, np.array([-b, c, d, -a]))
 
     def cut(
         self, g: Array, c: float, doubt: Doubt, noise: float = 0.0
@@ -162,35 +169,40 @@ class Polygon:
             The parts where the function is negative and positive.
         """
         length = float(np.hypot(g[0], g[1]))
+        normal, offset = g / length, c / length
         values = (self.vertices @ g + c) / length
         low = doubt.keeps(-float(values.min()), noise)
         high = doubt.keeps(float(values.max()), noise)
         if not low or not high:
             negative = -values.min() > values.max()
             return (self, None) if negative else (None, self)
-        return Polygon(self._part(-values)), Polygon(self._part(values))
+        return self._part(-values, normal, -offset), self._part(values, -normal, offset)
 
-    def _part(self, values: Array) -> Array:
-        """Return the corners of the part where a linear function is not negative."""
+    def _part(self, values: Array, normal: Array, offset: float) -> Polygon:
+        """Return the part where a linear function is not negative, and its own line's edge."""
         following = np.roll(values, -1)
         ends = np.roll(self.vertices, -1, axis=0)
-        crossing = (values > 0) != (following > 0)
+        inside, crossing = values > 0, (values > 0) != (following > 0)
         share = np.divide(values, values - following, out=np.zeros_like(values), where=crossing)
         cuts = self.vertices + share[:, None] * (ends - self.vertices)
-        points = np.stack([self.vertices, cuts], axis=1)
-        kept = np.stack([values > 0, crossing], axis=1)
-        corners: Array = points.reshape(-1, 2)[kept.reshape(-1)]
-        return corners
+        # Where the boundary leaves the part, the edge that follows is the cut's; else it stays.
+        normals = np.where(inside[:, None], normal, self.normals)
+        offsets = np.where(inside, offset, self.offsets)
+        kept = np.stack([inside, crossing], axis=1)
+        return Polygon(
+            np.stack([self.vertices, cuts], axis=1)[kept],
+            np.stack([self.normals, normals], axis=1)[kept],
+            np.stack([self.offsets, offsets], axis=1)[kept],
+        )
 
     def centre(self) -> tuple[Array, float]:
         """Return the mean of the corners.
 
         Returns:
-            The point ``[2]`` and its distance to the nearest edge.
+            The point ``[2]`` and its distance to the nearest edge's line.
         """
         point = self.vertices.mean(axis=0)
-        normals, offsets = self.halfspaces()
-        return point, float((offsets - normals @ point).min())
+        return point, float((self.offsets - self.normals @ point).min())
 
     def reach(self) -> float:
         """Return the largest distance of a corner from 0.
@@ -201,20 +213,9 @@ class Polygon:
         return float(np.linalg.norm(self.vertices, axis=1).max())
 
     def halfspaces(self) -> tuple[Array, Array]:
-        """Return the edges as half-spaces.
-
-        Corners that rounding cannot tell apart count as one: the edge between them has no
-        direction. Where hyperplanes meet in one point (at 0, without biases) there are many.
+        """Return the lines of the edges as half-spaces.
 
         Returns:
             N ``[edges, 2]`` and h ``[edges]``.
         """
-        steps = np.linalg.norm(self.vertices - np.roll(self.vertices, 1, axis=0), axis=1)
-        apart = steps > _SAME * self.reach()
-        if apart.sum() < 3:
-            apart = steps > 0
-        corners = self.vertices[apart]
-        edges = np.roll(corners, -1, axis=0) - corners
-        normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
-        normals /= np.linalg.norm(edges, axis=1)[:, None]
-        return normals, (normals * corners).sum(axis=1)
+        return self.normals, self.offsets

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 __all__ = [
     "Affine",
@@ -74,8 +75,10 @@ class Rectifier:
             A tensor with the shape of ``value``.
         """
         split = value.unflatten(0, (-1, len(gate)))
-        low = value.new_zeros(()) if self.slope == 0 else self.slope * split
-        return torch.where(gate, split, low).flatten(0, 1)
+        if self.slope == 0:
+            gated: Tensor = _Gated.apply(split, gate)
+            return gated.flatten(0, 1)
+        return torch.where(gate, split, self.slope * split).flatten(0, 1)
 
     def margins(self, value: Tensor, gate: Tensor) -> Tensor:
         """Return the values themselves: a gate changes where its value changes sign.
@@ -88,6 +91,19 @@ class Rectifier:
             ``[batch, units]``.
         """
         return value.flatten(1)
+
+
+class _Gated(torch.autograd.Function):
+    """``where(gate, value, 0)`` with a product on the way back, faster than torch's own rule."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, value: Tensor, gate: Tensor) -> Tensor:
+        ctx.save_for_backward(gate)
+        return torch.where(gate, value, 0.0)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * ctx.saved_tensors[0], None
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ def segment_regions(
 
     Raises:
         NotImplementedError: If the network has an unsupported layer.
+        OverflowError: If weights or values are so large (some 1e150) that their squares overflow.
         RegionLimitError: If there are more than ``max_regions`` pieces.
         TypeError: If an argument has the wrong type.
         ValueError: If the inputs differ in shape, are not finite, or have another dtype than the

@@ -40,6 +40,7 @@ class Walk:
             The network's output.
 
         Raises:
+            OverflowError: If values or the variances of their errors overflow.
             RegionLimitError: If there are more pieces than allowed.
         """
         steps = self._program.steps
@@ -47,7 +48,9 @@ class Walk:
         for number, step in enumerate(steps, 1):
             if isinstance(step.operation, Affine):
                 given = [self._live[i] for i in step.inputs]
-                self._live[number] = _affine(step.operation, given)
+                self._live[number] = lines = _affine(step.operation, given)
+                if not bool(lines.variances.isfinite().all()):  # no sign could be trusted
+                    raise OverflowError(f"layer {step.name!r}: squares of values overflow")
             else:
                 self._cut(step.operation, step.inputs[0])
                 self._live[number] = self._switch(step.operation, step.inputs[0])

@@ -100,6 +100,46 @@ def test_all_hyperplanes_through_one_point() -> None:
     assert far_in > 5
 
 
+def cone_distance(net: nn.Sequential, x: Tensor, ord: float) -> float:
+    """The distance for a network without biases: its boundary is made of rays from the origin.
+
+    The circle is cut at the kinks and ties by bisection on a fine grid of angles; then only
+    distances to rays are left.
+    """
+
+    def lead(angle: Tensor) -> Tensor:  # of the best other class over the class of x
+        logits = net(torch.stack([angle.cos(), angle.sin()], dim=1))
+        others = torch.cat([logits[:, :home], logits[:, home + 1 :]], dim=1)
+        return others.amax(dim=1) - logits[:, home]
+
+    with torch.no_grad():
+        home = int(net(x[None]).argmax())
+        grid = torch.linspace(0, 2 * math.pi, 400_001, dtype=torch.float64)
+        wins = lead(grid) >= 0
+        edges = (wins[1:] != wins[:-1]).nonzero()[:, 0]
+        low, high, left = grid[edges], grid[edges + 1], wins[edges]
+        for _ in range(60):
+            middle = (low + high) / 2
+            same = (lead(middle) >= 0) == left
+            low, high = torch.where(same, middle, low), torch.where(same, high, middle)
+    distances = [float(torch.linalg.vector_norm(x, ord))]
+    for angle in high:
+        u = torch.stack([angle.cos(), angle.sin()])
+        stops = [x @ u, x[0] / u[0], x[1] / u[1], (x[0] - x[1]) / (u[0] - u[1]), x.sum() / u.sum()]
+        distances += [float(torch.linalg.vector_norm(x - s * u, ord)) for s in stops if s > 0]
+    return min(distances)
+
+
+@pytest.mark.parametrize("ord", ORDERS)
+def test_networks_without_biases_in_all_norms(ord: float) -> None:
+    """With the last three seeds and p = 1 a nearest point close to 0 was lost to rounding."""
+    for seed in [*range(8), 9, 105, 357]:
+        net = without_biases([2, 2 + seed % 3, 5], seed)
+        x = torch.randn(2, generator=generator(seed), dtype=torch.float64)
+        found = boundary_distance_2d(net, x, ord)
+        assert found.value == pytest.approx(cone_distance(net, x, ord), rel=1e-12)
+
+
 @pytest.mark.parametrize("ord", ORDERS)
 def test_one_region_is_a_point_and_a_hyperplane(ord: float) -> None:
     net, x = mlp([2, 4], 1), torch.tensor([0.3, -0.7]).double()

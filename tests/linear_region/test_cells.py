@@ -129,10 +129,37 @@ def test_no_interior() -> None:
     assert box(3).radius == 1.0  # the cap
 
 
-def test_corners_that_rounding_cannot_tell_apart_make_no_edge() -> None:
-    """The edge from (0, 0) to (1e-17, -1e-17) would cut the square in half."""
-    square = Polygon(np.array([[0.0, 0.0], [1e-17, -1e-17], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
-    normals, offsets = square.halfspaces()
-    assert len(normals) == 4
-    assert (normals @ np.array([0.9, 0.9]) < offsets).all()
-    assert (normals @ np.array([0.1, 0.1]) < offsets).all()
+def test_edges_shorter_than_rounding_keep_their_direction() -> None:
+    """Twenty lines through (0.3, -0.7), up to rounding: read off corners, edges would turn."""
+    rng, centre = np.random.default_rng(0), np.array([0.3, -0.7])
+    cells: list[Polygon] = [Polygon.box(np.full(2, -2.0), np.full(2, 2.0))]
+    doubt, lines = Doubt(1e-12, 3.0), []
+    for g in rng.normal(size=(20, 2)):
+        lines.append(np.append(g, -(g @ centre)) / np.linalg.norm(g))
+        parts = (cell.cut(g, -float(g @ centre), doubt) for cell in cells)
+        cells = [part for pair in parts for part in pair if part is not None]
+    assert len(cells) == 40
+    for cell in cells:
+        normals, offsets = cell.halfspaces()
+        assert np.allclose(
+            cell.vertices @ normals.T, np.minimum(cell.vertices @ normals.T, offsets)
+        )
+        known = np.array([*lines, [1, 0, -2], [1, 0, 2], [0, 1, -2], [0, 1, 2]])
+        for row in np.column_stack([normals, -offsets]):
+            gap = np.minimum(np.abs(known - row).max(axis=1), np.abs(known + row).max(axis=1))
+            assert gap.min() < 1e-15
+
+
+def test_a_polygon_keeps_what_belongs_to_it() -> None:
+    """Lines that are nearly parallel and meet in one point: no sample falls out of its cell."""
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        centre = rng.normal(size=2)
+        rows = rng.normal(size=2) + 10.0 ** -rng.integers(0, 5) * rng.normal(size=(8, 2))
+        cells, doubt = [Polygon.box(np.full(2, -4.0), np.full(2, 4.0))], Doubt(1e-12, 6.0)
+        for g in rows:
+            parts = (cell.cut(g, -float(g @ centre), doubt) for cell in cells)
+            cells = [part for pair in parts for part in pair if part is not None]
+        points = rng.uniform(-4, 4, size=(500, 2))
+        held = np.array([inside(cell, points) for cell in cells])
+        assert (held.sum(axis=0) == 1).all()

@@ -76,6 +76,18 @@ def test_a_kink_takes_the_side_of_torch() -> None:
     assert jacobian(leaky, zero).item() == 0.25
 
 
+def test_the_way_back_through_a_gate_is_that_of_where() -> None:
+    """A product with the gate instead: the same gradient, and none of an infinite value."""
+    gate = torch.tensor([[True, False, True, False]])
+    value = torch.tensor([[2.0, -3.0, -1.0, -torch.inf], [0.0, 5.0, 1.0, 1.0]]).double()
+    value.requires_grad_()
+    out = operations.Rectifier().apply(value, gate)
+    assert torch.equal(out, torch.where(gate, value, 0.0))
+    seen = torch.arange(8.0).double().reshape(2, 4)
+    (gradient,) = torch.autograd.grad(out, value, seen)
+    assert torch.equal(gradient, torch.where(gate, seen, 0.0))
+
+
 def test_ties_of_a_pooling_window_go_to_the_first() -> None:
     net = nn.Sequential(nn.MaxPool2d(2))
     x = torch.tensor([[[[0.0, 5.0], [5.0, 5.0]]]], dtype=torch.float64)

@@ -24,6 +24,7 @@ from nbsrc.linear_region import (
     walk,
 )
 from nbsrc.models import digits_cnn
+from tests.linear_region.exact_walk import breakpoints, exact_pieces, slopes
 from tests.linear_region.region_networks import from_integers, generator, mlp, zoo
 
 ZOO = zoo()
@@ -186,6 +187,43 @@ def test_small_integers_against_exact_patterns(
     assert torch.allclose(rise / step, regions.slope, atol=1e-9)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_against_rational_numbers(whole: bool) -> None:
+    """Deep networks with overlapping windows: the same pieces as in exact arithmetic, to 1e-12.
+
+    Whole numbers make ties in windows, units without input, zeros that agree, and segments inside
+    hyperplanes; others have weights of very different sizes.
+    """
+    met = 0
+    for seed in range(40):
+        source = generator(seed)
+
+        def numbers(*shape: int, g: torch.Generator = source) -> Tensor:
+            if whole:
+                return torch.randint(-2, 3, shape, generator=g).double()
+            return torch.randn(shape, generator=g).double()
+
+        widths, stride = [1 + seed % 3, 6, 6, 4 + seed % 2, 2], 1 + seed % 2
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(widths):
+            pooled = bool(layers) and isinstance(layers[-1], nn.MaxPool2d)
+            layer = nn.Linear((before - 2) // stride + 1 if pooled else before, after)
+            scale = 1.0 if whole else 10 ** (4 * torch.rand(after, 1, generator=source) - 2)
+            layer.weight.data = numbers(*layer.weight.shape) * scale
+            layer.bias.data = (numbers(after, 1) * scale)[:, 0] * (seed % 4 > 0)
+            layers += [layer, nn.ReLU()]
+            if after == 6 and seed % 3:  # inputs are images of one row
+                layers.append(nn.MaxPool2d((1, 2), (1, stride)))
+        net = nn.Sequential(*layers[:-1]).double()
+        x0, x1 = numbers(1, 1, widths[0]), numbers(1, 1, widths[0])
+        pieces, found = exact_pieces(net, x0, x1), segment_regions(net, x0, x1)
+        assert found.breakpoints.tolist() == pytest.approx(breakpoints(pieces), abs=1e-12)
+        truth = slopes(pieces)
+        assert float((truth - found.slope).abs().max()) <= 1e-12 * float(truth.abs().max())
+        met += len(pieces)
+    assert met > 100
+
+
 def test_lengths() -> None:
     net = mlp([3, 7, 7, 4], 0)
     regions = segment_regions(net, *ends((3,), 4))
@@ -220,6 +258,18 @@ def test_tiny_units_beside_large_ones() -> None:
     regions = segment_regions(net, torch.tensor([-1.0]).double(), torch.tensor([1.0]).double())
     assert regions.breakpoints.tolist() == [0, 0.5, 0.75, 1]
     assert regions.slope.flatten().tolist() == pytest.approx([0, 2, 4])
+
+
+def test_values_whose_squares_overflow_are_refused() -> None:
+    """No rounding error can be estimated there: an error, not a wrong region."""
+    net = from_integers([([[1], [1]], [0, -1]), ([[1, 1]], [0])])
+    net[0].weight.data *= 1e100
+    net[2].weight.data *= 1e100
+    with pytest.raises(OverflowError, match=r"layer '2': squares of values overflow"):
+        segment_regions(net, torch.zeros(1).double(), torch.ones(1).double())
+    net[0].weight.data *= 1e-160
+    net[0].bias.data *= 1e-60
+    assert len(segment_regions(net, torch.zeros(1).double(), torch.ones(1).double())) == 1
 
 
 def test_piece_takes_the_side_behind_a_breakpoint() -> None:
