@@ -2,8 +2,8 @@
 
 All weights come from an explicit generator; building a network touches no global random state and
 downloads nothing. Architectures are built on torch's meta device, where layers get no memory and
-draw no numbers, and are then given weights by :func:`nbsrc.models.initialise`. Where a paper leaves a width or a
-layer open, the function that builds the network says what was chosen.
+draw no numbers, and are then given weights by :func:`nbsrc.models.initialise`. Where a paper leaves
+a width or a layer open, the function that builds the network says what was chosen.
 """
 
 from nbsrc.models.building import MODEL_NAMES as MODEL_NAMES
