@@ -67,6 +67,7 @@ def test_figures_have_caption_alt_text_and_data(path: Path) -> None:
     assert drawn
     for cell in drawn:
         figure = cell.metadata.mystnb.figure
+        assert "claims.check" not in cell.source  # its box would become part of the figure
         assert len(cell.metadata.mystnb.image.alt) >= 60
         assert f'figures.export("{figure.name}"' in cell.source
         assert f"figure_data/{path.stem}/{figure.name}.csv" in figure.caption
