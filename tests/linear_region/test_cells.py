@@ -148,18 +148,3 @@ def test_edges_shorter_than_rounding_keep_their_direction() -> None:
         for row in np.column_stack([normals, -offsets]):
             gap = np.minimum(np.abs(known - row).max(axis=1), np.abs(known + row).max(axis=1))
             assert gap.min() < 1e-15
-
-
-def test_a_polygon_keeps_what_belongs_to_it() -> None:
-    """Lines that are nearly parallel and meet in one point: no sample falls out of its cell."""
-    rng = np.random.default_rng(1)
-    for _ in range(60):
-        centre = rng.normal(size=2)
-        rows = rng.normal(size=2) + 10.0 ** -rng.integers(0, 5) * rng.normal(size=(8, 2))
-        cells, doubt = [Polygon.box(np.full(2, -4.0), np.full(2, 4.0))], Doubt(1e-12, 6.0)
-        for g in rows:
-            parts = (cell.cut(g, -float(g @ centre), doubt) for cell in cells)
-            cells = [part for pair in parts for part in pair if part is not None]
-        points = rng.uniform(-4, 4, size=(500, 2))
-        held = np.array([inside(cell, points) for cell in cells])
-        assert (held.sum(axis=0) == 1).all()

@@ -286,3 +286,25 @@ def test_planted_bugs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(polygon, "cut", one_part)
     assert not sampled_keys(net, z) <= keys(enumerate_regions(net, (-2.0, 2.0)))
+
+
+@pytest.mark.parametrize("seed", [*range(5), 242])
+def test_hyperplanes_through_one_point(seed: int) -> None:
+    """All units are 0 at one point: samples lie in their region's polygon.
+
+    The last case went wrong when directions of edges were read off corners that nearly coincide.
+    """
+    net = mlp([2, 10, 5, 2], seed)
+    value = torch.randn(2, generator=generator(seed), dtype=torch.float64)
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            layer.bias.data = -(layer.weight.data @ value)
+            value = torch.zeros_like(layer.bias.data)
+    points = 8 * torch.rand(2000, 2, generator=generator(0), dtype=torch.float64) - 4
+    codes = activation_pattern(net, points).codes
+    found = 0
+    for region in enumerate_regions(net, (-4, 4)):
+        mine = points[(codes == region.pattern.codes).all(dim=1)]
+        assert bool((mine @ region.normals.T <= region.offsets + 1e-12).all())
+        found += len(mine)
+    assert found == len(points)
