@@ -20,6 +20,7 @@ __all__ = [
     "audit_gradient_integral",
     "audit_repaired_sum",
     "audit_variation",
+    "lead_never_rises",
 ]
 
 
@@ -38,6 +39,20 @@ def absolute_sum(a: Approach) -> float:
         The sum.
     """
     return float(a.scores.shares @ _steps(a, a.rival).abs())
+
+
+def lead_never_rises(a: Approach) -> bool:
+    """Decide whether u, the lead of y over the best other class at x, never rises from x to x'.
+
+    Args:
+        a: The approach.
+
+    Returns:
+        Whether its values at the breakpoints, between which it is affine, do not rise.
+    """
+    regions = a.scores.regions
+    rises = lead(a, regions.points(regions.breakpoints), a.rival).diff()
+    return float(rises.amax()) <= 1e-12 * a.scale
 
 
 def audit_gradient_integral(
@@ -165,13 +180,14 @@ def audit_constant_integrand(approaches: Iterable[Approach], seed: int) -> Findi
     return collect(cases(), tolerance=TOLERANCE, family=FAMILY)
 
 
-def audit_repaired_sum(approaches: Iterable[Approach]) -> Finding:
+def audit_repaired_sum(approaches: Iterable[Approach], *, fixed: bool = False) -> Finding:
     """Test ``M(x) = sum_j (e_j - s_j) |(w_y - w_{r_j})^T prod W_i^{q_j} (x - x')|``.
 
     The pieces are also cut where the runner-up changes, ``r_j`` is the runner-up on piece j.
 
     Args:
         approaches: Approaches for which the margin never rises (Assumption 3.1).
+        fixed: Take the runner-up at x on all pieces, as (12) does.
 
     Returns:
         The finding; error relative to the scores.
@@ -179,10 +195,10 @@ def audit_repaired_sum(approaches: Iterable[Approach]) -> Finding:
 
     def cases() -> Iterator[Case]:
         for a in approaches:
-            total = sum(
+            total = absolute_sum(a) if fixed else sum(
                 share * abs(float(a.scores.steps[j, a.label] - a.scores.steps[j, r]))
                 for share, j, r in a.refined
-            )
+            )  # fmt: skip
             margin = float(a.margins(a.scores.x[None])[0])
             shown = {**a.description, "M": margin, "sum": total}
             yield -abs(total - margin) / a.scale, a.size, shown

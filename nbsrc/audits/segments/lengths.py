@@ -23,9 +23,11 @@ __all__ = [
     "audit_lemma",
     "audit_one_norm",
     "audit_root_bound",
+    "audit_root_sharp",
     "audit_vector_identity",
     "chord",
     "kept_shares",
+    "staircase",
     "straight",
 ]
 
@@ -185,6 +187,44 @@ def audit_root_bound(paths: Iterable[Path], *, factor: float = 1.0) -> Finding:
     return audit_at_most(
         paths, lambda p: p.path_length, bound, tolerance=TOLERANCE, family="networks of one layer"
     )
+
+
+def staircase(units: int, ratio: float = 100.0) -> Path:
+    """Return a path of one layer whose units go down from 1 to 0 one after the other.
+
+    From (0, 1) to (1, 1) unit k is ``ReLU(1 - ratio^k t)``: it is off from ``t = ratio^-k`` on.
+
+    Args:
+        units: The number of units.
+        ratio: How much faster each unit falls than the one before.
+
+    Returns:
+        The path; with growing ratio its length over the chord goes to ``sqrt(units)``.
+    """
+    rows = [[-(ratio**k), 1.0] for k in range(1, units + 1)]
+    ends = torch.tensor([[0, 1], [1, 1]], dtype=torch.float64)
+    return Path((torch.tensor(rows, dtype=torch.float64),), ends[0], ends[1])
+
+
+def audit_root_sharp(most_units: int, *, share: float = 0.99, ratio: float = 200.0) -> Finding:
+    """Test that for every number m of moving units a path exceeds ``share sqrt(m)`` chords.
+
+    Args:
+        most_units: Largest m.
+        share: How close to the bound.
+        ratio: As in :func:`staircase`; near 1 the units fall together and the bound is far.
+
+    Returns:
+        The finding.
+    """
+
+    def close(path: Path) -> bool:
+        units = len(path.weights[0])
+        moving = int((path.change.abs() > 0).sum())
+        return moving == units and path.path_length > share * math.sqrt(units) * chord(path)
+
+    stairs = (staircase(m, ratio) for m in range(1, most_units + 1))
+    return audit_true(stairs, close, family=f"one layer of 1 to {most_units} units")
 
 
 def audit_delta(paths: Iterable[Path]) -> Finding:

@@ -174,8 +174,8 @@ class Ensemble:
 def ensembles(count: int, seed: int) -> Iterator[tuple[Ensemble, Ensemble]]:
     """Yield pairs of layers with equal singular values, one input, and one set of perturbations.
 
-    The first pair has whole numbers: ``[1, 1]`` and ``[1, -1]``, steps (5, 0) and (3, 4) from
-    (10, 1), and all units stay on. The others are ``W`` and ``W Q`` with Q a random rotation.
+    The first pair has whole numbers: ``[1, 0]`` and ``[0, 1]``, steps (5, 0) and (3, 4) from
+    (1, 1), and all units stay on. The others are ``W`` and ``W Q`` with Q a random rotation.
 
     Args:
         count: How many random pairs.
@@ -184,8 +184,8 @@ def ensembles(count: int, seed: int) -> Iterator[tuple[Ensemble, Ensemble]]:
     Yields:
         The pairs.
     """
-    x, steps = (torch.tensor(v).double() for v in ([10, 1], [[5, 0], [3, 4]]))
-    one, other = (torch.tensor([[1, s]]).double() for s in (1, -1))
+    x, steps = (torch.tensor(v).double() for v in ([1, 1], [[5, 0], [3, 4]]))
+    one, other = (torch.tensor([row]).double() for row in ([1, 0], [0, 1]))
     yield Ensemble(one, x, steps), Ensemble(other, x, steps)
     g = torch.Generator().manual_seed(seed)
     for _ in range(count):

@@ -53,6 +53,9 @@ def test_one_layer(shallow: list[Path], paths: list[Path]) -> None:
     assert not lengths.audit_root_bound(shallow, factor=0.99).holds
     assert not lengths.audit_one_norm(paths).holds
     assert not lengths.audit_root_bound(paths).holds
+    assert lengths.audit_root_sharp(5).holds
+    assert not lengths.audit_root_sharp(4, ratio=1.5).holds
+    assert not lengths.audit_root_sharp(2, share=1.0).holds  # the bound is not reached
 
 
 def test_weights(shallow: list[Path]) -> None:

@@ -71,6 +71,19 @@ def test_eq_11_and_its_repair(approaches: list[Approach]) -> None:
     rough = [a for a in approaches if not a.monotone]
     assert not integrals.audit_absolute_integral(rough).holds
     assert not integrals.audit_repaired_sum(rough).holds
+    fixed = integrals.audit_repaired_sum(known, fixed=True).counterexample
+    assert fixed["sum"] != pytest.approx(fixed["M"])
+
+
+def test_eq_11_where_the_lead_never_rises(approaches: list[Approach]) -> None:
+    steady = [a for a in approaches if integrals.lead_never_rises(a)]
+    assert integrals.audit_absolute_integral(steady).holds
+    others = [a for a in approaches if not integrals.lead_never_rises(a)]
+    assert not any(integrals.audit_absolute_integral([a]).holds for a in others)
+    two = [a for a in approaches if a.classes == 2]
+    assert all(a.monotone == integrals.lead_never_rises(a) for a in two)
+    assert any(a.classes > 2 for a in steady)
+    assert any(a.monotone for a in others)
 
 
 def test_eq_12(approaches: list[Approach]) -> None:
