@@ -14,6 +14,7 @@ from nbsrc.audits.finding import collect
 from nbsrc.audits.power_methods.cases import Case
 from nbsrc.audits.power_methods.objectives import candidates
 from nbsrc.claims import Finding
+from nbsrc.linear_region import jacobian
 from nbsrc.operator_norm import exact_operator_norm, holder_conjugate, uniform_in_ball
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "audit_bound",
     "audit_exact_gap",
     "ball_points",
+    "exact_deviation_1d",
     "exact_maximum_1d",
     "linearised",
     "remainder",
@@ -51,8 +53,15 @@ def linearised(net: nn.Module, x: Tensor) -> Linearised:
 
     Returns:
         The pieces; masks are 1 where the pre-activation is at least 0, as printed.
+
+    Raises:
+        TypeError: If the network is anything else: convolutions, skip connections.
     """
-    layers = [m for m in net.modules() if isinstance(m, nn.Linear)]
+    modules = list(net) if isinstance(net, nn.Sequential) else [net]
+    kinds = [nn.ReLU if number % 2 else nn.Linear for number in range(len(modules))]
+    if len(modules) % 2 == 0 or not all(map(isinstance, modules, kinds)):
+        raise TypeError("the network must be Linear, ReLU, ..., Linear in one nn.Sequential")
+    layers = [m for m in modules if isinstance(m, nn.Linear)]
     weights = [m.weight.detach() for m in layers]
     z, G = [], []
     value, J = x[0], torch.eye(x.shape[1], dtype=x.dtype)
@@ -167,14 +176,34 @@ def exact_maximum_1d(net: nn.Module, x: Tensor, eps: float, q: float) -> float:
     Returns:
         The maximum: the loss is convex between kinks.
     """
+    moved = _at_kinks(net, x, eps)[1]
+    return float(torch.linalg.vector_norm(moved, q, dim=-1).amax())
+
+
+def exact_deviation_1d(net: nn.Module, x: Tensor, eps: float, q: float) -> float:
+    """Return ``max ||f(x + z) - f(x) - J z||_q`` over an interval, from all kinks.
+
+    Args:
+        net: Linear, ReLU, linear, with one input.
+        x: ``[1, 1]``.
+        eps: Half the interval.
+        q: The order.
+
+    Returns:
+        The maximum.
+    """
+    z, moved = _at_kinks(net, x, eps)
+    apart = moved - z @ jacobian(net, x)[0].flatten(1).T
+    return float(torch.linalg.vector_norm(apart, q, dim=-1).amax())
+
+
+def _at_kinks(net: nn.Module, x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     first = next(m for m in net.modules() if isinstance(m, nn.Linear))
     assert first.bias is not None
-    kinks = (-first.bias / first.weight[:, 0]).detach()
-    ends = torch.stack([x[0, 0] - eps, x[0, 0] + eps])
-    inside = kinks[(kinks - x[0, 0]).abs() <= eps]
+    kinks = (-first.bias / first.weight[:, 0]).detach() - x[0, 0]
+    z = torch.cat([kinks.new_tensor([-eps, eps]), kinks[kinks.abs() <= eps]])[:, None]
     with torch.no_grad():
-        moved = net(torch.cat([ends, inside])[:, None]) - net(x)
-    return float(torch.linalg.vector_norm(moved, q, dim=-1).amax())
+        return z, net(x + z) - net(x)
 
 
 def audit_exact_gap(

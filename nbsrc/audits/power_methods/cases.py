@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
@@ -50,6 +50,7 @@ class Case:
     directions: Tensor
     words: str
     whole: bool = False
+    _radii: dict[float, float] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def J(self) -> Tensor:
@@ -65,8 +66,10 @@ class Case:
         Returns:
             The radius.
         """
-        found = float(region_radius(self.net, self.x, p))
-        return 0.9 * found if math.isfinite(found) else 1.0
+        if p not in self._radii:
+            found = float(region_radius(self.net, self.x, p))
+            self._radii[p] = 0.9 * found if math.isfinite(found) else 1.0
+        return self._radii[p]
 
     def starts(self, p: float) -> Tensor:
         """Return starts in the unit ball: given ones, or inside, on the sphere, near the centre.

@@ -22,6 +22,7 @@ __all__ = [
     "flip_to_best_other",
     "logit_cases",
     "printed_flip",
+    "without_ties",
 ]
 
 #: Logits and a label.
@@ -48,6 +49,18 @@ def logit_cases(count: int, seed: int) -> list[Point]:
         z = 3 * torch.randn(d, generator=g, dtype=torch.float64)
         found.append((z, int(torch.randint(0, d, (), generator=g))))
     return found
+
+
+def without_ties(points: Iterable[Point]) -> list[Point]:
+    """Return the points of which all logits differ.
+
+    Args:
+        points: Logits and labels.
+
+    Returns:
+        Those without ties.
+    """
+    return [(z, y) for z, y in points if len(z.unique()) == len(z)]
 
 
 def _size(z: Tensor) -> tuple[int, ...]:
@@ -180,7 +193,7 @@ def audit_low_temperature(
     limit: Callable[[Tensor, int, bool], Tensor],
     *,
     targeted: bool,
-    rescaled: bool,
+    form: str,
     beta: float = 400.0,
 ) -> Finding:
     """Test what the logit direction tends to when the inverse temperature grows.
@@ -189,8 +202,9 @@ def audit_low_temperature(
         points: Logits and labels; gaps below 0.05 between logits are left out, unless ties.
         limit: The limit in question.
         targeted: Whether the attack is targeted.
-        rescaled: Whether the direction is divided by ``beta (1 - s_y)``, which changes its length
-            alone; else ``s - e_y`` itself is taken, without the factor beta.
+        form: "raw" for ``s - e_y`` itself, without the factor beta; "rescaled" to divide it by
+            ``1 - s_y``, which changes its length alone; "unit" to divide direction and limit by
+            their lengths, as (18) does (a limit of 0 stays 0).
         beta: The inverse temperature.
 
     Returns:
@@ -203,11 +217,15 @@ def audit_low_temperature(
             if bool(((gaps > 0) & (gaps < 0.05)).any()):
                 continue
             loss = CrossEntropy(torch.tensor([y]), targeted=targeted, beta=beta)
-            u = (loss.direction if rescaled else loss.gradient)(z[None], z[None])[0]
-            u = u if rescaled else u / beta
             wanted = limit(z, y, targeted)
-            error = float((u - wanted).abs().max()) if wanted.any() else 1.0
+            if form == "raw":
+                u = loss.gradient(z[None], z[None])[0] / beta
+            else:
+                u = loss.direction(z[None], z[None])[0]
+            if form == "unit":
+                u, wanted = u / u.norm(), wanted / wanted.norm().clamp(min=1)
+            error = float((u - wanted).abs().max())
             shown = {"z": z.tolist(), "y": y, "direction": u.tolist(), "limit": wanted.tolist()}
             yield -error, _size(z), shown
 
-    return collect(results(), tolerance=1e-6, family=f"beta = {beta:g}, ties included")
+    return collect(results(), tolerance=1e-6, family=f"beta = {beta:g}, whole and random logits")

@@ -172,8 +172,8 @@ def literal_pga(
 def enough(p: float, n: int) -> float:
     """Return a step, in units of eps, from which on the step's size does not matter.
 
-    ``2 n`` for p = 1 (2 if the largest entry of the gradient is unique), 2 for p = inf. For p = 2
-    every finite step leaves an error of the order ``eps / alpha``: 1e8 is returned.
+    ``2 n`` for p = 1 (``max(2, n)`` would do, 2 if the gradient has no tie), 2 for p = inf.
+    For p = 2 every finite step leaves an error of the order ``eps / alpha``: 1e8 is returned.
 
     Args:
         p: 1, 2 or infinity.

@@ -157,8 +157,8 @@ def audit_networks(
 
     Args:
         figures: See :data:`FIGURES`.
-        wanted: ``networks``: every figure must show all of these; ``once``: a network or data set
-            that must occur in exactly one figure.
+        wanted: ``only``: no figure may show another network than these; ``once``: a network or
+            data set that must occur in exactly one figure.
 
     Returns:
         The finding.
@@ -166,8 +166,8 @@ def audit_networks(
 
     def results() -> Iterator[Result]:
         for number, (data, names) in figures.items():
-            for network in wanted.get("networks", ()):
-                good = network in names
+            if "only" in wanted:
+                good = set(names) <= set(wanted["only"])
                 shown = {"figure": number, "data": data, "networks": list(names)}
                 yield (0.0 if good else -1.0), (number,), shown
         for name in wanted.get("once", ()):

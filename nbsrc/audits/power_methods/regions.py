@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
 from nbsrc.audits.power_methods.bound import Linearised, ball_points, linearised
-from nbsrc.audits.power_methods.cases import Case, affine
+from nbsrc.audits.power_methods.cases import Case, affine, dense_net
 from nbsrc.claims import Finding
 from nbsrc.linear_region import activation_pattern, jacobian, region_halfspaces
 from nbsrc.operator_norm import dual_vector
@@ -24,6 +24,7 @@ __all__ = [
     "cell_radius",
     "masked_jacobian",
     "torch_jacobian",
+    "wide_cases",
 ]
 
 
@@ -47,8 +48,30 @@ def cell_radius(around: Linearised, p: float, *, skip_constant: bool = True) -> 
     return float(ratios.min()) if len(ratios) else math.inf
 
 
+def wide_cases(widths: Sequence[int], seed: int) -> Iterator[Case]:
+    """Yield networks with two wide hidden layers, 8 inputs and 3 outputs, at a random point.
+
+    Args:
+        widths: The width of both hidden layers, one network each.
+        seed: Seed.
+
+    Yields:
+        The cases, with one start.
+    """
+    g = torch.Generator().manual_seed(seed)
+    for width in widths:
+        net = dense_net([8, width, width, 3], g)
+        x = torch.randn(1, 8, generator=g, dtype=torch.float64)
+        yield Case(net, x, torch.ones_like(x), f"8-{width}-{width}-3")
+
+
 def audit_cell_formula(
-    cases: Iterable[Case], p: float, *, share: float = 1.0, skip_constant: bool = True
+    cases: Iterable[Case],
+    p: float,
+    *,
+    share: float = 1.0,
+    skip_constant: bool = True,
+    margin: float = 1e-9,
 ) -> Finding:
     """Test the radius: all tested points inside keep the pattern, and one just outside loses it.
 
@@ -59,6 +82,8 @@ def audit_cell_formula(
         p: The order.
         share: The radius is multiplied by this, for a control.
         skip_constant: Passed to :func:`cell_radius`.
+        margin: How far inside and outside the points are, relative to the radius; rounding has to
+            be smaller, so wide networks need more.
 
     Returns:
         The finding; -1 for a wrong pattern.
@@ -79,17 +104,19 @@ def audit_cell_formula(
             toward = dual_vector(-z.sign()[moving, None] * G[moving], p)
             norms = z[moving].abs() / (-(toward * G[moving]).sum(-1) * z[moving].sign())
             inside = torch.cat([ball_points(case.x.numel(), p, case.J, number, 40), toward])
-            same = activation_pattern(case.net, case.x + (1 - 1e-9) * radius * inside).same_as(
+            same = activation_pattern(case.net, case.x + (1 - margin) * radius * inside).same_as(
                 activation_pattern(case.net, case.x)
             )
-            outside = case.x + (1 + 1e-9) * radius * toward[norms.argmin()][None]
+            outside = case.x + (1 + margin) * radius * toward[norms.argmin()][None]
             left = not bool(
                 activation_pattern(case.net, outside).same_as(activation_pattern(case.net, case.x))
             )
             good = bool(same.all()) and left
             yield (0.0 if good else -1.0), case.size, shown
 
-    return collect(results(), tolerance=0, family="points inside (1 - 1e-9) r and at (1 + 1e-9) r")
+    return collect(
+        results(), tolerance=0, family=f"points inside (1 - {margin:g}) r and at (1 + {margin:g}) r"
+    )
 
 
 def audit_ray(cases: Iterable[Case], seed: int, *, share: float = 1.0) -> Finding:

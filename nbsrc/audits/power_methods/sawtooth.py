@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -10,8 +9,8 @@ from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
-from nbsrc.audits.power_methods.bound import exact_maximum_1d
-from nbsrc.audits.power_methods.cases import affine
+from nbsrc.audits.power_methods.bound import exact_deviation_1d, exact_maximum_1d
+from nbsrc.audits.power_methods.cases import Case, affine
 from nbsrc.audits.power_methods.iteration import literal_pga, logit_norm
 from nbsrc.claims import Finding
 
@@ -19,29 +18,29 @@ __all__ = [
     "audit_iterates_agree",
     "audit_not_decided",
     "audit_values_agree",
-    "deviation",
     "flat_and_steep",
     "sawtooth",
     "slopes",
+    "tilted",
+    "unit_interval",
 ]
 
 
-def sawtooth(teeth: int, slope: float = 0.5, height: float | None = None) -> nn.Sequential:
+def sawtooth(teeth: int, slope: float = 0.5) -> nn.Sequential:
     r"""Return :math:`f(x) = \mathrm{slope}\cdot x + s(x)` on [-1, 1] with an odd sawtooth s.
 
-    s is 0 up to ``height``, then alternates between slopes 1 and -1 and values up to ``height``;
-    it ends on a tooth at x = 1. So J(0) is the slope, the deviation from linearity at most the
-    height, and J takes the values slope, slope + 1 and slope - 1.
+    With ``h = 1 / (4 teeth + 2)`` s is 0 up to h, then alternates between slopes 1 and -1 and
+    between the values h and -h; it ends at h for x = 1. So J(0) is the slope, the deviation from
+    linearity is h, and J takes the values slope, slope + 1 and slope - 1.
 
     Args:
         teeth: Number of pieces with slope -1 on each side.
         slope: J(0).
-        height: The largest deviation; ``1 / (4 teeth + 2)`` if omitted.
 
     Returns:
         The network, float64.
     """
-    h = 1 / (4 * teeth + 2) if height is None else height
+    h = 1 / (4 * teeth + 2)
     knots = [h, *(h * (2 + 2 * k) for k in range(2 * teeth))]
     changes = [1.0, *(-2.0 if k % 2 == 0 else 2.0 for k in range(2 * teeth))]
     t, c = torch.tensor(knots, dtype=torch.float64), torch.tensor(changes, dtype=torch.float64)
@@ -51,74 +50,91 @@ def sawtooth(teeth: int, slope: float = 0.5, height: float | None = None) -> nn.
     return nn.Sequential(first, nn.ReLU(), last)
 
 
-def deviation(net: nn.Module, points: int = 4001) -> float:
-    """Return the largest deviation from linearity at 0 on a grid of [-1, 1].
+def tilted(teeth: int) -> nn.Sequential:
+    r"""Return :math:`f(x) = x_1/2 + s(x_2)` on the plane with the sawtooth s.
+
+    At 0 the Jacobian is (1/2, 0), and the deviation from linearity is at most
+    ``1 / (4 teeth + 2)`` in the unit ball. On the teeth the second entry of the Jacobian is 1 or
+    -1.
 
     Args:
-        net: A network with one input.
-        points: Points of the grid.
+        teeth: See :func:`sawtooth`.
 
     Returns:
-        The deviation.
+        The network, float64.
     """
-    grid = torch.linspace(-1, 1, points, dtype=torch.float64)[:, None]
-    zero = torch.zeros(1, 1, dtype=torch.float64)
-    at = zero.clone().requires_grad_()
-    slope = torch.autograd.grad(net(at).sum(), at)[0]
-    with torch.no_grad():
-        return float((net(grid) - net(zero) - slope * grid).abs().max())
+    first, _, last = sawtooth(teeth)
+    assert isinstance(first, nn.Linear)
+    weight = torch.cat([torch.zeros_like(first.weight), first.weight], 1)
+    weight[-1] = torch.tensor([1.0, 0.0])  # the last unit carries x_1 / 2
+    return nn.Sequential(affine(weight, first.bias), nn.ReLU(), last)
 
 
-def audit_iterates_agree(nets: Iterable[tuple[int, nn.Module]]) -> Finding:
-    """Test the inference: deviation at most a third of ``eps |J|``, so the iterates agree.
+def audit_iterates_agree(teeth: Iterable[int]) -> Finding:
+    """Test the inference for :func:`tilted`: tiny deviation, so attack and power method agree.
 
-    One step of the attack, from 40 starts, against the power method of J(0), which keeps the side
-    of the start.
+    Ten steps of the attack in the l2 ball of radius 1 with a practically infinite step, from 20
+    starts. Only the line of the direction counts, not its sign.
 
     Args:
-        nets: Number of teeth, network.
+        teeth: Numbers of teeth.
 
     Returns:
-        The finding; the slack is minus the largest difference of ``(x_1 - x) / eps``.
+        The finding; the slack is ``|cos| - 1``, cos between the attack and v_1 = (1, 0).
     """
-    starts = torch.linspace(0.025, 1, 40, dtype=torch.float64)[:, None]
-    one = torch.ones(40, dtype=torch.float64)
+    starts = torch.tensor([[0.5, k / 25] for k in range(1, 21)], dtype=torch.float64)
+    one = torch.ones(len(starts), dtype=torch.float64)
 
     def results() -> Iterator[Result]:
-        for teeth, net in nets:
-            path = literal_pga(
-                net, torch.zeros(40, 1, dtype=torch.float64), one, math.inf, logit_norm(2.0),
-                2 * one, 1, starts,
+        for k in teeth:
+            v = literal_pga(
+                tilted(k), torch.zeros_like(starts), one, 2.0, logit_norm(2.0), 1e8 * one, 10,
+                starts,
             )[-1]  # fmt: skip
-            wrong = (path - 1).abs().squeeze(-1)
-            first = int(wrong.argmax())
-            shown = {"teeth": teeth, "deviation": deviation(net), "start": float(starts[first]),
-                     "attack": float(path[first]), "power method": 1.0}  # fmt: skip
-            yield -float(wrong.max()), (teeth,), shown
+            with torch.no_grad():
+                gains = (tilted(k)(v) - tilted(k)(0 * v)).abs().squeeze(-1)
+            cosines = v[:, 0].abs()
+            worst = int(cosines.argmin())
+            shown = {"teeth": k, "deviation": 1 / (4 * k + 2), "start": starts[worst].tolist(),
+                     "attack": v[worst].tolist(), "cosine": float(cosines[worst]),
+                     "gain over ||J||": 2 * float(gains[worst])}  # fmt: skip
+            yield float(cosines[worst]) - 1, (k,), shown
 
-    return collect(results(), tolerance=0.5, family="sawteeth, J(0) = 1/2, eps = 1")
+    return collect(results(), tolerance=0.1, family="x_1/2 + s(x_2), J(0) = (1/2, 0), eps = 1")
 
 
-def audit_values_agree(nets: Iterable[tuple[int, nn.Module]], share: float = 1.0) -> Finding:
-    """Test that the largest change of the output is within the deviation of ``eps |J|``.
+def unit_interval(net: nn.Module, words: str) -> Case:
+    """Return a network with one input as a case around 0.
 
     Args:
-        nets: Number of teeth, network.
+        net: The network.
+        words: Its name.
+
+    Returns:
+        The case.
+    """
+    return Case(net, torch.zeros(1, 1).double(), torch.ones(1, 1).double(), words)
+
+
+def audit_values_agree(cases: Iterable[Case], share: float = 1.0) -> Finding:
+    """Test that the largest change of the output is within the deviation T of ``eps ||J||``.
+
+    Args:
+        cases: Networks with one input and one hidden layer; eps is 1.
         share: The deviation is multiplied by this, for a control.
 
     Returns:
-        The finding.
+        The finding; maximum and deviation are exact.
     """
 
     def results() -> Iterator[Result]:
-        zero = torch.zeros(1, 1, dtype=torch.float64)
-        for teeth, net in nets:
-            at = zero.clone().requires_grad_()
-            slope = abs(float(torch.autograd.grad(net(at).sum(), at)[0]))
-            gap = abs(exact_maximum_1d(net, zero, 1.0, 2.0) - slope)
-            yield share * deviation(net) - gap, (teeth,), {"teeth": teeth, "gap": gap}
+        for case in cases:
+            limit = exact_deviation_1d(case.net, case.x, 1.0, 2.0)
+            largest = exact_maximum_1d(case.net, case.x, 1.0, 2.0)
+            gap = abs(largest - float(case.J.norm()))
+            yield share * limit - gap, case.size, {"network": case.words, "gap": gap, "T": limit}
 
-    return collect(results(), tolerance=1e-9, family="sawteeth, exact maximum over the interval")
+    return collect(results(), tolerance=1e-9, family="exact maxima over intervals of radius 1")
 
 
 def flat_and_steep() -> tuple[nn.Sequential, nn.Sequential]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
-from nbsrc.audits.power_methods.cases import affine
+from nbsrc.audits.power_methods.cases import Case, affine
 from nbsrc.claims import Finding
-from nbsrc.linear_region import activation_pattern, region_radius
+from nbsrc.linear_region import activation_pattern, region_halfspaces, region_radius
 
 __all__ = [
     "agreement",
     "audit_curve_decides",
     "audit_shared",
+    "audit_stay",
     "hinge_net",
     "intersection",
     "jaccard",
     "shared_curve",
+    "stay_curve",
 ]
 
 
@@ -124,29 +127,85 @@ def shared_curve(net: nn.Module, points: Sequence[float], sizes: Sequence[float]
     return found
 
 
-def audit_curve_decides(sizes: Sequence[float]) -> Finding:
+def audit_curve_decides(sizes: Sequence[float], distances: Sequence[int] = (3, 10, 100)) -> Finding:
     """Test that networks with the same curve of shared activations have the same mean radius.
 
-    All pairs of two-hinge networks with hinges 1 and 2, at the data 0 and 3.
+    All pairs of two-hinge networks with hinges 1 and D - 1, at the data 0 and D.
 
     Args:
         sizes: Sizes of the noise.
+        distances: The distances D between the data.
 
     Returns:
         The finding over pairs with equal curves; minus the difference of the mean radii.
     """
-    data = torch.tensor([[0.0], [3.0]], dtype=torch.float64)
-    hinges = [(1, 1), (1, 2), (2, 2)]
-    nets = [hinge_net(h) for h in hinges]
-    curves = [shared_curve(net, [0.0, 3.0], sizes) for net in nets]
-    means = [float(region_radius(net, data, 2).mean()) for net in nets]
 
     def results() -> Iterator[Result]:
-        for i in range(3):
-            for j in range(i + 1, 3):
+        for far in distances:
+            data = [0.0, float(far)]
+            hinges = [(1, 1), (1, far - 1), (far - 1, far - 1)]
+            nets = [hinge_net(h) for h in hinges]
+            curves = [shared_curve(net, data, sizes) for net in nets]
+            x = torch.tensor(data, dtype=torch.float64)[:, None]
+            means = [float(region_radius(net, x, 2).mean()) for net in nets]
+            for i, j in ((0, 1), (0, 2), (1, 2)):
                 if curves[i] == curves[j]:
-                    shown = {"hinges": [list(hinges[i]), list(hinges[j])], "data": [0, 3],
+                    shown = {"hinges": [list(hinges[i]), list(hinges[j])], "data": [0, far],
                              "mean radii": [means[i], means[j]]}  # fmt: skip
-                    yield -abs(means[i] - means[j]), (i, j), shown
+                    yield -abs(means[i] - means[j]), (far, i, j), shown
 
     return collect(results(), tolerance=0, family=f"pairs with equal curves at {list(sizes)}")
+
+
+def stay_curve(net: nn.Module, points: Sequence[float], sizes: Sequence[float]) -> list[float]:
+    """Return the share of noisy points whose whole pattern is that of the datum, each size.
+
+    Args:
+        net: A network with one input.
+        points: The data.
+        sizes: Sizes of the noise.
+
+    Returns:
+        The curve.
+    """
+    x = torch.tensor(list(points), dtype=torch.float64)[:, None]
+    at = activation_pattern(net, x)
+    both = [[activation_pattern(net, x + s * size).same_as(at) for s in (1, -1)] for size in sizes]
+    return [float(torch.cat(pair).double().mean()) for pair in both]
+
+
+def audit_stay(cases: Iterable[Case], seed: int, *, units: bool = False) -> Finding:
+    """Test that a share of noise is the share of rays that leave the cell farther out.
+
+    8 random directions per case, noise of 0.25 to 16 times the median exit.
+
+    Args:
+        cases: The cases, of any kind.
+        seed: Seed of the directions.
+        units: Whether shared units are counted in place of whole patterns, for a control.
+
+    Returns:
+        The finding; minus the difference of the two shares.
+    """
+    g = torch.Generator().manual_seed(seed)
+
+    def results() -> Iterator[Result]:
+        for case in cases:
+            G, h = region_halfspaces(case.net, case.x)
+            if not len(h):
+                continue
+            ways = torch.randn(8, case.x.numel(), generator=g, dtype=torch.float64)
+            speed, room = ways @ G.T, h - G @ case.x.flatten()
+            exits = torch.where(speed > 0, room / speed, math.inf).amin(1)
+            at = activation_pattern(case.net, case.x)
+            if not bool(exits.isfinite().any()):
+                continue
+            grid = ways.reshape(-1, *case.x.shape[1:])
+            for factor in (0.25, 0.9, 1.1, 2, 4, 16):
+                size = factor * float(exits[exits.isfinite()].median())
+                noisy = activation_pattern(case.net, case.x + size * grid)
+                same = noisy.codes == at.codes if units else noisy.same_as(at)
+                error = abs(float(same.double().mean()) - float((exits > size).double().mean()))
+                yield -error, case.size, {**case.description, "noise / median exit": factor}
+
+    return collect(results(), tolerance=1e-12, family="8 rays per case, noise of 6 sizes")

@@ -19,8 +19,9 @@ from nbsrc.audits.power_methods.theorem import (
     word,
 )
 from nbsrc.claims import Finding
+from nbsrc.operator_norm import power_method
 
-__all__ = ["audit_cell_step", "audit_gains_rise", "audit_run_of_limits"]
+__all__ = ["audit_cell_step", "audit_gains_rise", "audit_iteration_limit", "audit_run_of_limits"]
 
 
 def audit_cell_step(cases: Iterable[Case], p: float, q: float, *, size: float = 1.0) -> Finding:
@@ -87,6 +88,30 @@ def audit_gains_rise(cases: Iterable[Case], p: float, q: float, **attack: Any) -
 def _norm_direction(z: Tensor, q: float) -> Tensor:
     z = z.detach().requires_grad_()
     return torch.autograd.grad(torch.linalg.vector_norm(z, q, dim=-1).sum(), z)[0]
+
+
+def audit_iteration_limit(cases: Iterable[Case], p: float, q: float, *, limit: str) -> Finding:
+    """Test one step of (11), on the sphere with a huge step, from each iterate of the limits.
+
+    Args:
+        cases: The cases.
+        p: The order in the domain.
+        q: The order in the co-domain.
+        limit: "printed" for (12), "projection" for the nearest point of the exposed face.
+
+    Returns:
+        The finding; a trial is a start.
+    """
+
+    def results() -> Iterator[Result]:
+        for case in cases:
+            starts = case.starts(p)
+            if len(starts):
+                two = power_path(case, p, q, 4, limit)
+                one = power_method(case.J, p, q, two[:-1].flatten(0, 1), 1, alpha=1e9).v
+                yield from compared(case, p, q, starts, one.reshape(two[1:].shape), two[1:])
+
+    return collect(results(), tolerance=1e-6, family=f"(11), {family_of(p, q)}")
 
 
 def audit_run_of_limits(J: list[list[float]], start: list[float], q: float) -> Finding:

@@ -14,6 +14,7 @@ from nbsrc.audits.finding import Case as Result
 from nbsrc.audits.finding import collect
 from nbsrc.audits.power_methods.cases import dense_net
 from nbsrc.audits.power_methods.iteration import forward_product, literal_pga, logit_norm
+from nbsrc.audits.power_methods.objectives import candidates
 from nbsrc.claims import Finding
 from nbsrc.linear_region import jacobian, region_radius
 from nbsrc.operator_norm import power_method, uniform_in_ball
@@ -47,6 +48,7 @@ def train_twins(
     alpha: float | None = None,
     weight: float = 2.0,
     wrong_weight: float = 1.0,
+    exact: bool = False,
     iterations: int = 3,
 ) -> Twins:
     r"""Train twice with SGD in float64 on the same random examples.
@@ -65,6 +67,7 @@ def train_twins(
             if omitted.
         weight: The weight lambda.
         wrong_weight: Multiplies the weight of the second training, for a control.
+        exact: Whether v is the maximiser of (8) instead, for a control with p = 1 or infinity.
         iterations: Iterations of attack and power method.
 
     Returns:
@@ -81,7 +84,7 @@ def train_twins(
         y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
         v0 = uniform_in_ball(torch.zeros_like(x), 1.0, p, g)
         _step(first, x, y, weight * _attack_term(first, x, v0, p, q, size, length, iterations))
-        norm = _norm_term(second, x, v0, p, q, size, iterations)
+        norm = _norm_term(second, x, v0, p, q, size, iterations, exact)
         _step(second, x, y, weight * wrong_weight * norm)
         _step(plain, x, y, torch.zeros((), dtype=torch.float64))
         differences.append(_apart(first.parameters(), second.parameters()))
@@ -133,10 +136,15 @@ def _attack_term(
 
 
 def _norm_term(
-    net: nn.Module, x: Tensor, v0: Tensor, p: float, q: float, size: float, count: int
+    net: nn.Module, x: Tensor, v0: Tensor, p: float, q: float, size: float, count: int, exact: bool
 ) -> Tensor:
     eps = size * region_radius(net, x, p)
-    v = power_method(jacobian(net, x), p, q, v0, count, on_zero="keep").v
+    J = jacobian(net, x)
+    if exact:
+        corners = candidates(x.shape[1], p)
+        v = corners[torch.linalg.vector_norm(J @ corners.T, q, dim=1).argmax(-1)]
+    else:
+        v = power_method(J, p, q, v0, count, on_zero="keep").v
     tangent = forward_product(net, x, v)
     value: Tensor = (eps * torch.linalg.vector_norm(tangent, q, dim=-1)).mean()
     return value

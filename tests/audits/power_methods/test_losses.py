@@ -36,12 +36,16 @@ def test_exactly_one_flip(alpha: bool, gradient: bool) -> None:
 @pytest.mark.parametrize("targeted", [False, True])
 def test_low_temperature(targeted: bool) -> None:
     audit = cross_entropy.audit_low_temperature
-    printed = audit(POINTS, cross_entropy.printed_flip, targeted=targeted, rescaled=False)
-    assert not printed.holds
+    printed, untied = cross_entropy.printed_flip, cross_entropy.without_ties(POINTS)
+    unit = audit(untied, printed, targeted=targeted, form="unit")
+    assert unit.counterexample["z"] == [0, 1]
+    assert unit.counterexample["y"] == 1
+    assert audit(untied, printed, targeted=targeted, form="raw").holds
+    assert not audit(POINTS, printed, targeted=targeted, form="raw").holds
     repaired = cross_entropy.flip_to_best_other
-    assert audit(POINTS, repaired, targeted=targeted, rescaled=True).holds
-    assert not audit(POINTS, repaired, targeted=targeted, rescaled=False).holds
-    assert not audit(POINTS, repaired, targeted=targeted, rescaled=True, beta=1.0).holds
+    assert audit(POINTS, repaired, targeted=targeted, form="rescaled").holds
+    assert not audit(POINTS, repaired, targeted=targeted, form="raw").holds
+    assert not audit(POINTS, repaired, targeted=targeted, form="rescaled", beta=1.0).holds
 
 
 @pytest.mark.parametrize("name", links.LINKS)

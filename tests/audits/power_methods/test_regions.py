@@ -9,7 +9,14 @@ import torch
 from torch import nn
 
 from nbsrc.audits.power_methods import bound, bound_edges, regions, sawtooth, shared
-from nbsrc.audits.power_methods.cases import ORDERS, PAIRS, Case, affine, dense_net, random_cases
+from nbsrc.audits.power_methods.cases import (
+    ORDERS,
+    PAIRS,
+    Case,
+    affine,
+    dense_net,
+    random_cases,
+)
 from nbsrc.linear_region import region_radius
 
 ALL = list(random_cases(24, 0))
@@ -44,6 +51,21 @@ def test_constant_units_have_to_be_left_out() -> None:
     case = Case(net, torch.ones(1, 1).double(), torch.ones(1, 1).double(), "1-2-1")
     assert regions.audit_cell_formula([case], 2.0).holds
     assert not regions.audit_cell_formula([case], 2.0, skip_constant=False).holds
+
+
+@pytest.mark.parametrize("p", ORDERS)
+def test_cell_formula_of_wide_networks(p: float) -> None:
+    wide = list(regions.wide_cases((16, 128), 0))
+    assert regions.audit_cell_formula(wide, p, margin=1e-6).holds
+    assert not regions.audit_cell_formula(wide, p, margin=1e-6, share=1.001).holds
+
+
+def test_linearised_reads_fully_connected_networks_only() -> None:
+    conv = next(c for c in ALL if c.words.startswith("conv"))
+    with pytest.raises(TypeError, match="Linear, ReLU"):
+        bound.linearised(conv.net, conv.x)
+    with pytest.raises(TypeError, match="Linear, ReLU"):
+        bound.linearised(nn.Sequential(affine([[1.0]]), nn.ReLU()), torch.ones(1, 1).double())
 
 
 def test_ray() -> None:
@@ -87,14 +109,29 @@ def test_bound_audit_sees_a_wrong_recursion(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_sawtooth() -> None:
-    nets = [(k, sawtooth.sawtooth(k)) for k in (1, 3)]
-    for teeth, net in nets:
-        assert sawtooth.deviation(net) == pytest.approx(1 / (4 * teeth + 2))
-        assert sawtooth.slopes(net).unique().tolist() == pytest.approx([-0.5, 0.5, 1.5])
-    assert not sawtooth.audit_iterates_agree(nets).holds
-    assert sawtooth.audit_iterates_agree([(0, sawtooth.sawtooth(0, height=0.9))]).holds
-    assert sawtooth.audit_values_agree(nets).holds
+    nets = [sawtooth.unit_interval(sawtooth.sawtooth(k), f"sawtooth {k}") for k in (1, 3)]
+    for teeth, case in zip((1, 3), nets, strict=True):
+        deviation = bound.exact_deviation_1d(case.net, case.x, 1.0, 2.0)
+        assert deviation == pytest.approx(1 / (4 * teeth + 2))
+        assert sawtooth.slopes(case.net).unique().tolist() == pytest.approx([-0.5, 0.5, 1.5])
+    assert sawtooth.audit_values_agree([*nets, *on_the_line(20)]).holds
     assert not sawtooth.audit_values_agree(nets, 0.5).holds
+
+
+def test_tiny_deviation_and_another_direction(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = sawtooth.audit_iterates_agree([30, 60])
+    assert found.worst_slack == pytest.approx(5**-0.5 - 1)
+    assert found.counterexample["gain over ||J||"] < 0.5
+    monkeypatch.setattr(
+        sawtooth, "tilted", lambda _: nn.Sequential(affine([[0.5, 0.0]]), nn.Identity())
+    )
+    assert sawtooth.audit_iterates_agree([30]).holds
+
+
+def test_tilted_is_the_sawtooth_in_the_second_input() -> None:
+    t = torch.linspace(-1, 1, 41).double()[:, None]
+    line = sawtooth.sawtooth(3, slope=0.0)(t)
+    assert torch.allclose(sawtooth.tilted(3)(torch.cat([t**2, t], 1)), t**2 / 2 + line)
 
 
 def test_equal_jacobian_and_radius_say_nothing_of_what_is_beyond() -> None:
@@ -127,6 +164,14 @@ def test_curve_does_not_decide() -> None:
     found = shared.audit_curve_decides([0.5, 1.5, 2.5, 4.5])
     assert found.counterexample["hinges"] == [[1, 1], [1, 2]]
     assert found.counterexample["mean radii"] == [1.5, 1.0]
+    assert shared.audit_curve_decides([0.5, 1.5, 50, 200], [100]).worst_slack == -49
+
+
+def test_noise_that_stays_is_rays_that_have_not_left() -> None:
+    assert shared.audit_stay(ALL, 0).holds
+    assert not shared.audit_stay(ALL, 0, units=True).holds
+    stays = [shared.stay_curve(shared.hinge_net(h), [0, 3], [0.5, 1.5]) for h in ((1, 1), (1, 2))]
+    assert stays == [[1, 0.75], [1, 0.5]]
 
 
 def test_not_decided_beyond_the_cell_only() -> None:

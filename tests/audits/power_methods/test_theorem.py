@@ -51,13 +51,31 @@ def test_smallest_counterexamples(small: list[Case], p: float, J: list, start: l
     assert not theorem.audit_each_step(small, p, 2.0, limit="printed").holds
 
 
+@pytest.mark.parametrize("q", [1.0, 2.0, math.inf])
+def test_large_enough_steps_for_ties(q: float) -> None:
+    three = [c for c in whole_maps(3, 1) if len(c.J.abs().unique()) < 3]
+    assert theorem.audit_each_step(three, 1.0, q, limit="projection", alpha=3.0).holds
+    # tie of two entries, all mass outside it: alpha = m + 1 = 3 is needed
+    outside = case([[2, 2, 1]], [0, 0, 1])
+    assert theorem.audit_each_step([outside], 1.0, q, limit="projection", alpha=3.0).holds
+    outside = case([[2, 2, 1]], [0, 0, 1])
+    assert not theorem.audit_each_step([outside], 1.0, q, limit="projection", alpha=2.9).holds
+
+
+@pytest.mark.parametrize(("p", "q"), PAIRS)
+def test_iteration_on_the_sphere(small: list[Case], nets: list[Case], p: float, q: float) -> None:
+    assert steps.audit_iteration_limit([*small, *nets], p, q, limit="projection").holds
+    printed = steps.audit_iteration_limit(small, p, q, limit="printed")
+    assert printed.holds == (p == 2)
+
+
 def test_attack_may_stay_while_the_formula_goes_on() -> None:
     stuck = case([[1, 1], [1, 0]], [1, -1])
     path = theorem.attack_path(stuck, math.inf, 1.0, 3)
     assert float((path[-1] @ stuck.J.T).abs().sum()) == 1
     free = theorem.power_path(stuck, math.inf, 1.0, 3, "printed")
     assert float((free[-1] @ stuck.J.T).abs().sum()) == 3
-    for alpha in (2.0, 100.0, 1e9):
+    for alpha in (0.1, 2.0, 100.0, 1e9):
         again = theorem.attack_path(stuck, math.inf, 1.0, 3, alpha=alpha)
         assert torch.equal(again, path)
 

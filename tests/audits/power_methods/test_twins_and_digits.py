@@ -22,6 +22,10 @@ def test_twins_part(change: dict[str, float]) -> None:
     assert not twins.audit_twins([(2.0, 2.0)], steps=5, seed=0, **change).holds
 
 
+def test_the_exact_norm_is_another_regulariser() -> None:
+    assert not twins.audit_twins([(math.inf, 1.0)], steps=5, seed=0, exact=True).holds
+
+
 def test_twins_refuse_to_say_nothing() -> None:
     with pytest.raises(RuntimeError, match="moved no weight"):
         twins.audit_twins([(2.0, 2.0)], steps=2, seed=0, weight=0.0)
@@ -43,7 +47,7 @@ def test_accuracies_and_networks() -> None:
     found = printed.audit_same_accuracy(cells, 0.0)
     assert found.counterexample["points apart"] == 2.1
     assert printed.audit_same_accuracy(cells, 2.1).holds
-    assert not printed.audit_networks(printed.FIGURES, {"networks": ["WRN-28-10"]}).holds
+    assert not printed.audit_networks(printed.FIGURES, {"only": ["WRN-28-10"]}).holds
     assert printed.audit_networks(printed.FIGURES, {"once": ["WRN-28-10", "SVHN"]}).holds
     fewer = {k: v for k, v in printed.FIGURES.items() if k != 3}
     assert not printed.audit_networks(fewer, {"once": ["WRN-28-10"]}).holds
