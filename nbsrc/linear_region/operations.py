@@ -98,7 +98,7 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, value: Tensor, gate: Tensor) -> Tensor:
-        ctx.save_for_backward(gate)
+        ctx.save_for_backward(gate.to(value.dtype))  # converted once, for all ways back
         return torch.where(gate, value, 0.0)
 
     @staticmethod
