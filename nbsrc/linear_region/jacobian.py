@@ -14,8 +14,8 @@ from nbsrc.linear_region.reading import read_network
 
 __all__ = ["affine_map", "jacobian"]
 
-#: Default memory limit of one chunk in bytes. Larger chunks are slower on a CPU: the allocator hands
-#: their large blocks back to the system and has to fetch them anew.
+#: Default memory limit of one chunk in bytes. Larger chunks are slower on a CPU: the allocator
+#: hands their large blocks back to the system and has to fetch them anew.
 MEMORY_LIMIT = 2**28
 
 
