@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from nbsrc.data import MissingDataError, find_layout, load_data, load_digits, main
+from nbsrc.data import ImageData, MissingDataError, find_layout, load_data, load_digits, main
 from nbsrc.torchvision_compat import torchvision_datasets
 
 
@@ -136,6 +136,43 @@ def test_pickled_shards_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "mnist_test.npz", x=objects, y=np.zeros(1, np.uint8))
     with pytest.raises(ValueError, match="allow_pickle"):
         load_data("mnist", root=tmp_path)
+
+
+def test_only_some_classes_renumbered_in_the_order_given() -> None:
+    images = torch.arange(8.0).reshape(8, 1, 1, 1)
+    labels = torch.tensor([7, 1, 3, 1, 7, 3, 1, 7])
+    exact = torch.tensor([True, False, True, True, False, True, True, True])
+    data = ImageData("mnist", images, labels, images + 10, labels.flip(0), exact)
+    binary = data.only((1, 7))
+    assert binary.train_images.flatten().tolist() == [0, 1, 3, 4, 6, 7]
+    assert binary.train_labels.tolist() == [1, 0, 0, 1, 0, 1]
+    assert binary.test_images.flatten().tolist() == [10, 11, 13, 14, 16, 17]
+    assert binary.test_labels.tolist() == [1, 0, 1, 0, 0, 1]
+    assert binary.test_exact is not None
+    assert binary.test_exact.tolist() == [True, False, True, False, True, True]
+    assert data.only([7, 3, 1]).train_labels.tolist() == [0, 2, 1, 2, 0, 1, 2, 0]
+    assert data.only([3]).train_labels.tolist() == [0, 0]
+    assert data.only([3]).train_labels.dtype == torch.int64
+    assert data.train_labels is labels
+    again = binary.only([1])  # of the new labels
+    assert again.train_images.flatten().tolist() == [0, 4, 7]
+    digits = load_digits()
+    assert torch.equal(digits.only(range(10)).train_images, digits.train_images)
+    assert digits.only([1]).test_exact is None
+
+
+def test_classes_that_cannot_be_kept_are_named() -> None:
+    data = load_digits()
+    with pytest.raises(ValueError, match="classes must not be empty"):
+        data.only([])
+    with pytest.raises(ValueError, match=r"classes must be distinct, got \[1, 7, 1\]"):
+        data.only((1, 7, 1))
+    with pytest.raises(ValueError, match=r"digits has no train images of the classes \[10, -1\]"):
+        data.only((1, 10, -1))
+    few = data.first(test=1)
+    other = (int(few.test_labels[0]) + 1) % 10
+    with pytest.raises(ValueError, match=rf"digits has no test images of the classes \[{other}\]"):
+        few.only([other])
 
 
 def test_bad_arguments_are_named() -> None:
