@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,14 +17,19 @@ __all__ = ["processor_name", "provenance"]
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
 
 
-def provenance() -> dict[str, Any]:
+def provenance(*, device: str = "cpu") -> dict[str, Any]:
     """Return what a reader needs to judge a recorded number, as plain JSON values.
 
+    Args:
+        device: The torch device that computes.
+
     Returns:
-        Time of recording (UTC), package versions, operating system and processor, cores and the
-        number of threads torch uses.
+        Time of recording (UTC), commit of the checkout, package versions, operating system and
+        processor, cores, the number of threads torch uses, and the device's name if it is no CPU.
     """
-    return {
+    accelerator = {} if device == "cpu" else {"device": torch.cuda.get_device_name(device)}
+    return accelerator | {
+        "commit": _commit(),
         "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **_installed_versions()},
         "system": f"{platform.system()} {platform.machine()}",
@@ -46,6 +52,18 @@ def processor_name() -> str:
             if key.strip() == "model name" and value.strip():
                 return value.strip()
     return platform.processor() or "unknown"
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout, marked if files differ from it; None outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        found = subprocess.run(  # noqa: S603 - the command is fixed
+            [*command, "--abbrev=12", "--exclude=*"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def _installed_versions() -> dict[str, str]:

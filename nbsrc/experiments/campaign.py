@@ -1,0 +1,195 @@
+"""All runs of an experiment at one tier: what is missing is run, in order of value."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nbsrc.data import ImageData, load_data
+from nbsrc.experiments.execute import execute, initial_network
+from nbsrc.experiments.plan import ExperimentPlan
+from nbsrc.experiments.runs import RunSpec
+from nbsrc.experiments.store import RunStore, code_digest
+from nbsrc.provenance import provenance
+
+__all__ = ["Campaign"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """An experiment at one tier, and the folder of its runs.
+
+    Attributes:
+        plan: The experiment.
+        tier: One of its tiers.
+        store: Where the runs lie.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    """
+
+    plan: ExperimentPlan
+    tier: str
+    store: RunStore
+    device: str = "cpu"
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The data, cut to the tier's sizes."""
+        sizes = self.plan.sizes(self.tier)
+        data = load_data(self.plan.data)
+        if self.plan.classes is not None:
+            data = data.only(self.plan.classes)
+        return data.first(sizes.train_images, sizes.test_images)
+
+    @cached_property
+    def checksum(self) -> str:
+        """The SHA-256 of all images and labels of the runs' data."""
+        sha, data = hashlib.sha256(), self.data
+        for part in (data.train_images, data.train_labels, data.test_images, data.test_labels):
+            sha.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            sha.update(part.contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+    @cached_property
+    def runs(self) -> Mapping[str, RunSpec]:
+        """The tier's runs by label."""
+        return {run.label: run for run in self.plan.runs_of(self.tier)}
+
+    def jobs(self, only: Sequence[str] = ("*",)) -> Iterator[tuple[RunSpec, int]]:
+        """Yield the runs with their seeds, in order of value.
+
+        Args:
+            only: Shell patterns for labels.
+
+        Yields:
+            A run and a seed.
+        """
+        for run in self.runs.values():
+            if any(fnmatchcase(run.label, pattern) for pattern in only):
+                yield from ((run, seed) for seed in range(run.seeds))
+
+    def identity(self, run: RunSpec, seed: int) -> str:
+        """Return the digest of all that decides a run's numbers, code and versions apart.
+
+        Args:
+            run: The run.
+            seed: The seed.
+
+        Returns:
+            A SHA-256.
+        """
+        sizes = self.plan.sizes(self.tier)
+        start = None if run.start is None else self.identity(self.runs[run.start], seed)
+        ends = [self.plan.norms, self.plan.end_norms]
+        context = {
+            "data": [self.plan.data, self.plan.classes],
+            "images": [sizes.train_images, sizes.test_images],
+            "attacked": {name: sizes.attacked_by(name) for name in run.measures},
+            "norms": [[str(order) for order in orders] for orders in ends],
+            "start": start,
+        }
+        return run.identity(seed, context)
+
+    def finished(self, run: RunSpec, seed: int) -> dict[str, Any] | None:
+        """Return the record of a run, None if it is not finished.
+
+        Args:
+            run: The run.
+            seed: The seed.
+
+        Returns:
+            The record.
+        """
+        return self.store.finished(_name(run, seed), self.identity(run, seed))
+
+    def run_missing(self, only: Sequence[str] = ("*",)) -> int:
+        """Run what is missing; several processes may do so at once and share the work.
+
+        Args:
+            only: Shell patterns for labels.
+
+        Returns:
+            The number of runs that this process did.
+        """
+        left, done, began = list(self.jobs(only)), 0, time.perf_counter()
+        total = len(left)
+        for wait in (False, True):
+            later = []
+            for run, seed in left:
+                ran = self._run(run, seed, wait=wait)
+                if ran is None:
+                    later.append((run, seed))
+                elif ran:
+                    done += 1
+                    self._say(run, seed, done, total, began)
+            left = later
+        return done
+
+    def _run(self, run: RunSpec, seed: int, *, wait: bool) -> bool | None:
+        """Do one run, unless it is finished.
+
+        Returns:
+            Whether it was done here, None if another process holds it.
+        """
+        if self.finished(run, seed) is not None:
+            return False
+        if run.start is not None:
+            self._run(self.runs[run.start], seed, wait=True)
+        name = _name(run, seed)
+        with self.store.claimed(name, wait=wait) as mine:
+            if not mine:
+                return None
+            if self.finished(run, seed) is not None:
+                return False
+            record, model = self._record(run, seed, name)
+            needed = any(other.start == run.label for other in self.runs.values())
+            self.store.keep(name, record, model if needed else None)
+        return True
+
+    def _record(self, run: RunSpec, seed: int, name: str) -> tuple[dict[str, Any], Any]:
+        """Return the record of a run and its network."""
+        identity, start = self.identity(run, seed), None
+        if run.start is not None:
+            start = self.store.weights(_name(self.runs[run.start], seed))
+        head = {
+            "label": run.label,
+            "template": run.template,
+            "axes": dict(run.axes),
+            "seed": seed,
+            "spec": run.as_dict(),
+            "identity": identity,
+            "code": code_digest(),
+            "provenance": provenance(device=self.device) | {"data": self.checksum},
+        }
+        if start is not None and not start.is_file():
+            message = f"the run it starts from, {run.start!r}, diverged"
+            return head | {
+                "status": "diverged", "message": message, "seconds": 0.0, "measure_seconds": 0.0,
+                "history": [], "measures": {},
+            }, None  # fmt: skip
+        model = initial_network(run, self.data, seed, start).to(torch.device(self.device))
+        checkpoint = self.store.checkpoint(name, identity)
+        sizes = self.plan.sizes(self.tier)
+        record = execute(self.plan, sizes, run, seed, self.data, model, checkpoint)
+        return head | record, model if record["status"] == "finished" else None
+
+    def _say(self, run: RunSpec, seed: int, done: int, total: int, began: float) -> None:
+        """Log progress: the run, how many of all, and the rate of this process."""
+        minutes = (time.perf_counter() - began) / 60
+        rate = f"{done} of {total} runs done here in {minutes:.1f} min"
+        log.info("%s %s: %s, seed %d; %s", self.plan.name, self.tier, run.label, seed, rate)
+
+
+def _name(run: RunSpec, seed: int) -> str:
+    """Return the name of a run's files."""
+    return f"{run.slug}-s{seed}"

@@ -1,0 +1,112 @@
+"""Run what is missing of an experiment, and collect its runs in one file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from nbsrc.experiments.campaign import Campaign
+from nbsrc.experiments.collect import collect
+from nbsrc.experiments.plan import ExperimentPlan, read_plan
+from nbsrc.experiments.store import RunStore, code_digest
+from nbsrc.files import project_root, write_json_atomic
+
+__all__ = ["main"]
+
+log = logging.getLogger(__name__)
+_LIVE = ("smoke", "book")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run an experiment file (``python -m nbsrc train``).
+
+    Runs that are finished stay; a killed run goes on from its last epoch. At the tiers smoke and
+    book a finished run is done again when the code has changed; at the others, whose runs take
+    hours, it is kept, and the collected file says which code made it.
+
+    Args:
+        argv: The command's arguments.
+
+    Returns:
+        The exit status, 1 if the experiment cannot run; the reason is logged.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        plan = read_plan(options.experiment)
+        plan.sizes(options.tier)
+        return _train(plan, options)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        log.error("%s", error)  # noqa: TRY400 - a message, not a traceback
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nbsrc train", description=__doc__)
+    parser.add_argument("experiment", type=Path, help="experiment file, experiments/NAME.yml")
+    parser.add_argument("--tier", default="book", help="smoke, book, paper or one of the file's")
+    parser.add_argument("--output", type=Path, help="collect the runs in this JSON file")
+    parser.add_argument(
+        "--only", action="append", metavar="PATTERN", help="runs whose label fits, repeatable"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    parser.add_argument("--threads", type=int, help="threads of torch per process")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the runs")
+    parser.add_argument("--folder", type=Path, help="folder of the runs (default: build/runs)")
+    parser.add_argument(
+        "--new-code", action="store_true", help="do runs again that other code has made"
+    )
+    parser.add_argument("--list", action="store_true", help="say what is done, and stop")
+    return parser
+
+
+def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
+    """Run, list or collect.
+
+    Raises:
+        ValueError: If a pattern fits no run, or a number is too small.
+    """
+    if options.jobs < 1 or (options.threads is not None and options.threads < 1):
+        raise ValueError("jobs and threads must be at least 1")
+    fresh = options.tier in _LIVE or options.new_code
+    folder = options.folder or project_root() / "build" / "runs"
+    store = RunStore(folder / options.tier / plan.name, code_digest() if fresh else None)
+    campaign = Campaign(plan, options.tier, store, options.device)
+    only = options.only or ["*"]
+    jobs = list(campaign.jobs(only))
+    if not jobs:
+        raise ValueError(f"only {only} fits no run; there are {list(campaign.runs)}")
+    left = [job for job in jobs if campaign.finished(*job) is None]
+    log.info("%s %s: %d of %d runs to do", plan.name, options.tier, len(left), len(jobs))
+    if options.list:
+        return 0
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    status = 0
+    if options.jobs > 1 and left:
+        status = _share(options)
+    elif left:
+        campaign.run_missing(only)
+    if options.output is not None:
+        results = collect(campaign)
+        write_json_atomic(options.output, results)
+        done, missing = len(results["runs"]), len(results["missing"])
+        log.info("%s written: %d runs, %d missing", options.output, done, missing)
+    return status
+
+
+def _share(options: argparse.Namespace) -> int:
+    """Let several processes do the work; each takes the next run that no other one holds."""
+    command = [sys.executable, "-m", "nbsrc", "train", str(options.experiment)]
+    command += ["--tier", options.tier, "--device", options.device]
+    command += [part for pattern in options.only or [] for part in ("--only", pattern)]
+    command += ["--threads", str(options.threads)] if options.threads else []
+    command += ["--folder", str(options.folder)] if options.folder else []
+    command += ["--new-code"] if options.new_code else []
+    workers = [subprocess.Popen(command) for _ in range(options.jobs)]
+    return max(worker.wait() for worker in workers)

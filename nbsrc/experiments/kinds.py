@@ -1,0 +1,211 @@
+"""Regularisers, schedules and augmentations by the names of their classes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from nbsrc import regularizers
+from nbsrc.experiments.schema import choice, parsed_value, table
+from nbsrc.regularizers import Regularizer, Threat, batch_norm_names, compose, weight_layers
+from nbsrc.training import Augmentation, CropAndFlip, InverseDecay, Schedule, StepDecay
+
+__all__ = [
+    "build_augmentation",
+    "build_regularizer",
+    "build_schedule",
+    "check_augmentation",
+    "check_regularizers",
+    "check_schedule",
+]
+
+Spec = Mapping[str, Any]
+_REGULARIZERS: dict[str, type[Regularizer]] = {
+    name: kind
+    for name, kind in vars(regularizers).items()
+    if inspect.isclass(kind) and issubclass(kind, Regularizer) and is_dataclass(kind)
+}
+_SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "StepDecay": StepDecay,
+    "InverseDecay": InverseDecay,
+}
+_AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {"CropAndFlip": CropAndFlip}
+_ALL = ["*"]
+
+
+def check_schedule(where: str, spec: object) -> Spec | None:
+    """Check the description of a schedule.
+
+    Args:
+        where: Name of the place in the file.
+        spec: ``{kind: StepDecay, milestones: [...]}`` or so, or None.
+
+    Returns:
+        The description.
+
+    Raises:
+        ValueError: If it describes none.
+    """
+    return _check_simple(where, spec, _SCHEDULES)
+
+
+def check_augmentation(where: str, spec: object) -> Spec | None:
+    """Check the description of an augmentation.
+
+    Args:
+        where: Name of the place in the file.
+        spec: ``{kind: CropAndFlip, padding: 4}`` or so, or None.
+
+    Returns:
+        The description.
+
+    Raises:
+        ValueError: If it describes none.
+    """
+    return _check_simple(where, spec, _AUGMENTATIONS)
+
+
+def check_regularizers(where: str, spec: object) -> tuple[Spec, ...]:
+    """Check the description of regularisers by building them for a tiny network.
+
+    Args:
+        where: Name of the place in the file.
+        spec: ``{kind: NormDecay, order: inf, beta: 0.01}`` or so, a list of such, or None.
+
+    Returns:
+        The descriptions.
+
+    Raises:
+        ValueError: If one describes none; the message names the argument.
+    """
+    entries = [] if spec is None else spec if isinstance(spec, list) else [spec]
+    checked = tuple(table(where, entry, None, ("kind",)) for entry in entries)
+    tiny = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.BatchNorm1d(2))
+    for entry in checked:
+        kind = _REGULARIZERS[choice(f"{where}.kind", entry["kind"], tuple(_REGULARIZERS))]
+        table(where, entry, ("kind", *_allowed(kind)))
+        every = {key: _ALL for key in ("layers", "names") if key in entry}
+        try:
+            _regularizer({**entry, **every}, tiny, (2, 1, 2, 2), 0)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{where}: {error}") from error
+    return checked
+
+
+def build_schedule(spec: Spec | None) -> Schedule | None:
+    """Build a schedule.
+
+    Args:
+        spec: A checked description.
+
+    Returns:
+        The schedule, None for None.
+    """
+    return None if spec is None else _built(_SCHEDULES, spec)
+
+
+def build_augmentation(spec: Spec | None) -> Augmentation | None:
+    """Build an augmentation.
+
+    Args:
+        spec: A checked description.
+
+    Returns:
+        The augmentation, None for None.
+    """
+    return None if spec is None else _built(_AUGMENTATIONS, spec)
+
+
+def build_regularizer(
+    specs: Sequence[Spec], model: nn.Module, shape: tuple[int, ...], seed: int
+) -> Regularizer | None:
+    """Build the regularisers of a run.
+
+    Args:
+        specs: Checked descriptions. ``layers`` holds shell patterns for names of weight layers,
+            all without it; ``names`` such for batch norms (of ``BatchNormProjection``) or
+            parameters.
+        model: The network.
+        shape: Shape of a batch of one image.
+        seed: Seed of the run; every part gets a generator of its own.
+
+    Returns:
+        One regulariser, None if there are no descriptions.
+    """
+    if not specs:
+        return None
+    parts = [
+        _regularizer(spec, model, shape, 1_000_003 * (number + 1) + seed)
+        for number, spec in enumerate(specs)
+    ]
+    return parts[0] if len(parts) == 1 else compose(*parts)
+
+
+def _regularizer(spec: Spec, model: nn.Module, shape: tuple[int, ...], seed: int) -> Regularizer:
+    """Return one regulariser."""
+    kind = _REGULARIZERS[spec["kind"]]
+    names = {field.name for field in fields(kind) if field.init}
+    given = {key: parsed_value(value) for key, value in spec.items() if key != "kind"}
+    if "layers" in names:
+        chosen = given.get("layers", _ALL)
+        layers = [layer.name for layer in weight_layers(model, shape)]
+        given["layers"] = weight_layers(model, shape, _fitting(layers, chosen))
+    if "names" in names:
+        every = (
+            batch_norm_names(model)
+            if kind is regularizers.BatchNormProjection
+            else [name for name, _ in model.named_parameters()]
+        )
+        given["names"] = _fitting(every, given.get("names", _ALL))
+    if "generator" in names:
+        given["generator"] = torch.Generator().manual_seed(seed)
+    if "threat" in given:
+        given["threat"] = Threat(**given["threat"])
+    return kind(**given)
+
+
+def _fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the names that fit a pattern.
+
+    Raises:
+        ValueError: If a pattern fits none.
+    """
+    for pattern in patterns:
+        if names and not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"the pattern {pattern!r} fits none of {list(names)}")
+    return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
+
+
+def _allowed(kind: type[Regularizer]) -> list[str]:
+    """Return the arguments that a file may give."""
+    names = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
+    return [name for name in names if name != "generator"]
+
+
+def _check_simple(where: str, spec: object, kinds: Mapping[str, Callable[..., Any]]) -> Spec | None:
+    """Return a checked description of something that needs no network.
+
+    Raises:
+        ValueError: If it describes none.
+    """
+    if spec is None:
+        return None
+    entry = table(where, spec, None, ("kind",))
+    choice(f"{where}.kind", entry["kind"], tuple(kinds))
+    try:
+        _built(kinds, entry)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error
+    return entry
+
+
+def _built(kinds: Mapping[str, Callable[..., Any]], spec: Spec) -> Any:
+    """Return what a description stands for."""
+    given = {key: parsed_value(value) for key, value in spec.items() if key != "kind"}
+    return kinds[spec["kind"]](**given)
