@@ -58,7 +58,7 @@ def _commit() -> str | None:
     """Return the commit of the checkout, marked if files differ from it; None outside of one."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        found = subprocess.run(  # noqa: S603 - the command is fixed
+        found = subprocess.run(
             [*command, "--abbrev=12", "--exclude=*"], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):

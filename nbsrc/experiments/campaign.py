@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from nbsrc.data import ImageData, load_data
-from nbsrc.experiments.execute import execute, initial_network
+from nbsrc.experiments.execute import attacked, execute, initial_network
 from nbsrc.experiments.plan import ExperimentPlan
 from nbsrc.experiments.runs import RunSpec
 from nbsrc.experiments.store import RunStore, code_digest
@@ -94,7 +93,7 @@ class Campaign:
         context = {
             "data": [self.plan.data, self.plan.classes],
             "images": [sizes.train_images, sizes.test_images],
-            "attacked": {name: sizes.attacked_by(name) for name in run.measures},
+            "attacked": attacked(run, sizes),
             "norms": [[str(order) for order in orders] for orders in ends],
             "start": start,
         }

@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
     """Run, list or collect.
 
+    Returns:
+        The exit status.
+
     Raises:
         ValueError: If a pattern fits no run, or a number is too small.
     """

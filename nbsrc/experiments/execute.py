@@ -13,7 +13,7 @@ from torch import nn
 
 from nbsrc.data import ImageData
 from nbsrc.experiments.kinds import build_augmentation, build_regularizer, build_schedule
-from nbsrc.experiments.measures import compute
+from nbsrc.experiments.measures import ATTACKS, compute
 from nbsrc.experiments.plan import ExperimentPlan
 from nbsrc.experiments.runs import RunSpec
 from nbsrc.experiments.sizes import Sizes
@@ -21,7 +21,7 @@ from nbsrc.layer_norms import layer_norms, to_rows
 from nbsrc.models import build_model
 from nbsrc.training import EpochRecord, TrainingDiverged, train
 
-__all__ = ["execute", "initial_network"]
+__all__ = ["attacked", "execute", "initial_network"]
 
 
 def initial_network(run: RunSpec, data: ImageData, seed: int, start: Path | None) -> nn.Module:
@@ -101,8 +101,9 @@ def execute(
     except TrainingDiverged as error:
         status, message, history = "diverged", str(error), error.history
     trained = time.perf_counter()
+    limits = attacked(run, sizes)
     measures = {
-        name: compute(spec, model, data, sizes.attacked_by(name), seed)
+        name: compute(spec, model, data, limits.get(name), seed)
         for name, spec in (run.measures.items() if status == "finished" else ())
     }
     return {
@@ -112,6 +113,23 @@ def execute(
         "measure_seconds": round(time.perf_counter() - trained, 3),
         "history": [_row(record) for record in history],
         "measures": measures,
+    }
+
+
+def attacked(run: RunSpec, sizes: Sizes) -> dict[str, int | None]:
+    """Return how many test images each of a run's attacks is given.
+
+    Args:
+        run: The run.
+        sizes: The tier's sizes.
+
+    Returns:
+        The number by name of measure, None for all; measures that attack nothing are left out.
+    """
+    return {
+        name: sizes.attacked_by(name)
+        for name, spec in run.measures.items()
+        if spec["kind"] in ATTACKS
     }
 
 

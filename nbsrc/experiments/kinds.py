@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Spec = Mapping[str, Any]
-_REGULARIZERS: dict[str, type[Regularizer]] = {
+_REGULARIZERS: dict[str, Any] = {
     name: kind
     for name, kind in vars(regularizers).items()
     if inspect.isclass(kind) and issubclass(kind, Regularizer) and is_dataclass(kind)
@@ -90,9 +90,9 @@ def check_regularizers(where: str, spec: object) -> tuple[Spec, ...]:
     for entry in checked:
         kind = _REGULARIZERS[choice(f"{where}.kind", entry["kind"], tuple(_REGULARIZERS))]
         table(where, entry, ("kind", *_allowed(kind)))
-        every = {key: _ALL for key in ("layers", "names") if key in entry}
+        every: dict[str, Any] = {key: _ALL for key in ("layers", "names") if key in entry}
         try:
-            _regularizer({**entry, **every}, tiny, (2, 1, 2, 2), 0)
+            _regularizer(dict(entry) | every, tiny, (2, 1, 2, 2), 0)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{where}: {error}") from error
     return checked
@@ -167,7 +167,8 @@ def _regularizer(spec: Spec, model: nn.Module, shape: tuple[int, ...], seed: int
         given["generator"] = torch.Generator().manual_seed(seed)
     if "threat" in given:
         given["threat"] = Threat(**given["threat"])
-    return kind(**given)
+    built: Regularizer = kind(**given)
+    return built
 
 
 def _fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
@@ -182,9 +183,9 @@ def _fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
 
 
-def _allowed(kind: type[Regularizer]) -> list[str]:
+def _allowed(kind: Any) -> list[str]:
     """Return the arguments that a file may give."""
-    names = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
+    names = [field.name for field in fields(kind) if field.init]
     return [name for name in names if name != "generator"]
 
 

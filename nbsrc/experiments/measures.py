@@ -67,16 +67,14 @@ def compute(
         spec: A checked description; its ``images`` go before ``attacked``.
         model: The network.
         data: The data of the run.
-        attacked: Number of test images to attack, None for all; measures that attack nothing
-            take it as no limit.
+        attacked: Number of test images to attack, None for all or where nothing is attacked.
         seed: The run's seed.
 
     Returns:
         JSON values, the numbers finite or None.
     """
     given = parsed_value({key: value for key, value in spec.items() if key != "kind"})
-    limit = attacked if spec["kind"] in ATTACKS else None
-    images = given.pop("images", limit)
+    images = given.pop("images", attacked)
     found = MEASURES[spec["kind"]](model, data, images, seed, **given)
     return {key: _finite(value) for key, value in found.items()}
 
@@ -132,7 +130,8 @@ def _carlini_wagner(
 def _sizes(result: MinimalPerturbations) -> dict[str, Any]:
     """Summarise the perturbations: of points classified correctly, and of all with 0 for others.
 
-    Points for which nothing was found are counted (``found``) and left out of the means.
+    Returns:
+        JSON values; points for which nothing was found are counted and left out of the means.
     """
     norms = result.norms.double().cpu()
     moved = norms[(norms > 0) & norms.isfinite()]
