@@ -22,7 +22,7 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from nbsrc.data import DATA_NAMES, load_data
+from nbsrc.data import load_data
 from nbsrc.files import write_json_atomic
 from nbsrc.provenance import provenance
 from nbsrc.separation import Separation, separation
@@ -37,6 +37,7 @@ QUOTED: dict[str, dict[str, float]] = {
     "mnist": {"train": 0.737, "test_train": 0.812},
     "cifar10": {"train": 0.212, "test_train": 0.220},
 }
+_SETS = ("digits", "mnist", "cifar10")
 _CHECKED = 100
 _BINS = 40
 
@@ -199,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m nbsrc.separation_record", description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--data", nargs="+", choices=DATA_NAMES, default=list(DATA_NAMES))
+    parser.add_argument("--data", nargs="+", choices=_SETS, default=list(_SETS))
     parser.add_argument("--norms", nargs="+", choices=sorted(NORMS), default=list(NORMS))
     parser.add_argument("--remark", default="", help="what a reader of the seconds should know")
     options = parser.parse_args(argv)
