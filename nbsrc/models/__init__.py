@@ -11,3 +11,6 @@ from nbsrc.models.building import build_model as build_model
 from nbsrc.models.chains import digits_cnn as digits_cnn
 from nbsrc.models.initialisation import fixup as fixup
 from nbsrc.models.initialisation import initialise as initialise
+from nbsrc.models.initialisation import xavier as xavier
+from nbsrc.models.standardisation import Standardisation as Standardisation
+from nbsrc.models.standardisation import standardised as standardised

@@ -11,7 +11,7 @@ from torch import nn
 
 from nbsrc.models import chains, residual, torchvision_nets
 from nbsrc.models.chain import scaled
-from nbsrc.models.initialisation import initialise
+from nbsrc.models.initialisation import initialise, xavier
 from nbsrc.torchvision_compat import torchvision_models
 
 __all__ = ["MODEL_NAMES", "build_model"]
@@ -25,13 +25,13 @@ class _Architecture:
         small: The form for small images.
         image: The image that form was designed for.
         imagenet: torchvision's form, if there is one.
-        finish: What is done to He's initial weights.
+        finish: What is done to He's initial weights; it may draw others.
     """
 
     small: residual.Builder
     image: tuple[int, int, int] = (3, 32, 32)
     imagenet: Callable[[int], nn.Module] | None = None
-    finish: Callable[[nn.Module], None] | None = None
+    finish: Callable[[nn.Module, torch.Generator], None] | None = None
 
 
 def build_model(
@@ -46,10 +46,11 @@ def build_model(
 ) -> nn.Module:
     """Build a network by name with random weights.
 
-    VGG-11 (with and without batch norm), ResNet-18 and RegNetX come in two forms; all others have
-    only that for small images, whatever ``small_images`` is. Of RegNetX torchvision offers 400MF
-    and larger; the 200MF version that Liang & Huang (2021) use is built here from torchvision's
-    blocks with the published parameters of its design space (Radosavovic et al. 2020).
+    VGG-11 (with and without batch norm), ResNet-18, WRN-50-2 and RegNetX come in two forms; all
+    others have only that for small images, whatever ``small_images`` is. Of RegNetX torchvision
+    offers 400MF and larger; the 200MF version that Liang & Huang (2021) use is built here from
+    torchvision's blocks with the published parameters of its design space (Radosavovic et al.
+    2020).
 
     Args:
         name: One of ``MODEL_NAMES``.
@@ -91,7 +92,7 @@ def build_model(
             model = plan.small(classes, width, plan.image if image is None else image)
     initialise(model, generator)
     if plan.finish is not None:
-        plan.finish(model)
+        plan.finish(model, generator)
     return model.to(dtype)
 
 
@@ -138,6 +139,9 @@ _ARCHITECTURES: dict[str, _Architecture] = {
     ),
     "senet18": _Architecture(residual.senet18),
     "wrn_28_10": _Architecture(residual.wide_resnet(28, 10)),
+    "wrn_50_2": _Architecture(
+        residual.wide_resnet50_2, (3, 56, 56), torchvision_nets.imagenet("wide_resnet50_2"), xavier
+    ),
     "resnet56": _Architecture(residual.cifar_resnet(56, norm=True)),
     "resnet110": _Architecture(residual.cifar_resnet(110, norm=True)),
     "resnet32_fixup": _Architecture(

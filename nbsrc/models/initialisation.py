@@ -1,6 +1,7 @@
-"""Initial weights from an explicit generator: He's rule, and Fixup for networks without batch norm.
+"""Initial weights from an explicit generator: He's rule, Xavier's, and Fixup without batch norm.
 
-Sources: He et al. 2015, "Delving deep into rectifiers"; Zhang, Dauphin & Ma 2019, "Fixup".
+Sources: He et al. 2015, "Delving deep into rectifiers"; Zhang, Dauphin & Ma 2019, "Fixup"; Glorot &
+Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-__all__ = ["fixup", "initialise"]
+__all__ = ["fixup", "initialise", "xavier"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -72,3 +73,17 @@ def fixup(branches: Sequence[Sequence[nn.Conv2d]], head: nn.Linear) -> None:
         layers[-1].weight.zero_()
     head.weight.zero_()
     head.bias.zero_()
+
+
+def xavier(model: nn.Module, generator: torch.Generator) -> None:
+    """Give the convolutions Xavier's uniform weights; everything else stays.
+
+    The weights are uniform with variance 2 / (fan-in + fan-out) (Glorot & Bengio 2010).
+
+    Args:
+        model: The network.
+        generator: Source of the weights.
+    """
+    for module in model.modules():
+        if isinstance(module, _CONVOLUTIONS):
+            nn.init.xavier_uniform_(module.weight, generator=generator)

@@ -1,7 +1,7 @@
 """Residual networks in the form for small images: the stem keeps the resolution, no pooling there.
 
-Blocks with batch norm behind the convolutions are torchvision's; pre-activation blocks, which
-torchvision does not have, are here. ``nn.Identity`` in the place of batch norm leaves it out.
+Blocks with batch norm behind the convolutions are torchvision's. ``nn.Identity`` in the place of
+batch norm leaves it out.
 """
 
 from __future__ import annotations
@@ -9,56 +9,27 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
+from nbsrc.models.blocks import PreActivation
 from nbsrc.models.chain import scaled
 from nbsrc.models.initialisation import fixup
 from nbsrc.torchvision_compat import torchvision_models
 
-__all__ = ["PreActivation", "apply_fixup", "cifar_resnet", "resnet18", "senet18", "wide_resnet"]
+__all__ = [
+    "apply_fixup",
+    "cifar_resnet",
+    "resnet18",
+    "senet18",
+    "wide_resnet",
+    "wide_resnet50_2",
+]
 
 #: Called with the channels before, the channels after, and the stride.
 BlockBuilder = Callable[[int, int, int], nn.Module]
 #: Called with the number of classes, the width multiplier and the shape of an image.
 Builder = Callable[[int, float, tuple[int, int, int]], nn.Module]
-
-
-class PreActivation(nn.Module):
-    """A residual block with batch norm and ReLU before each convolution (He et al. 2016).
-
-    The shortcut is the input itself, or, where the shape changes, a 1x1 convolution of the
-    activated input. Squeeze-and-excitation (Hu et al. 2018), if any, scales the branch before the
-    sum; it reduces the channels by 16.
-    """
-
-    def __init__(self, before: int, after: int, stride: int, *, squeeze: bool = False) -> None:
-        """Make a block from ``before`` channels to ``after`` channels."""
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(before)
-        self.relu1 = nn.ReLU()
-        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(after)
-        self.relu2 = nn.ReLU()
-        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-        self.squeeze = _squeeze_excitation(after) if squeeze else nn.Identity()
-        self.shortcut: nn.Module | None = None
-        if stride != 1 or before != after:
-            self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the block.
-
-        Args:
-            x: ``[batch, before, height, width]``.
-
-        Returns:
-            ``[batch, after, out_height, out_width]``.
-        """
-        active = self.relu1(self.bn1(x))
-        branch = self.conv2(self.relu2(self.bn2(self.conv1(active))))
-        short = x if self.shortcut is None else self.shortcut(active)
-        total: Tensor = self.squeeze(branch) + short
-        return total
 
 
 def resnet18(classes: int, width: float, image: tuple[int, int, int]) -> nn.Module:
@@ -119,6 +90,36 @@ def wide_resnet(depth: int, factor: int) -> Builder:
     return build
 
 
+def wide_resnet50_2(classes: int, width: float, image: tuple[int, int, int]) -> nn.Module:
+    """WRN-50-2-bottleneck in the form of Wen et al. (2020, appendix D.2) for Tiny-ImageNet.
+
+    torchvision's bottleneck blocks, 3, 4, 6 and 3 of them, with 3x3 filters twice as wide as those
+    of ResNet-50, behind a 3x3 stem without stride and pooling. The paper crops images to 56x56.
+
+    Args:
+        classes: Number of outputs.
+        width: Multiplier of the channels.
+        image: Channels, height and width of an image.
+
+    Returns:
+        The network, without weights.
+    """
+    bottleneck = torchvision_models().resnet.Bottleneck
+    narrow = [scaled(channels, width) for channels in (64, 128, 256, 512)]
+
+    def block(before: int, after: int, stride: int) -> nn.Module:
+        changed = stride != 1 or before != after
+        short = _projection(before, after, stride) if changed else None
+        built: nn.Module = bottleneck(
+            before, after // bottleneck.expansion, stride, short, base_width=128
+        )
+        return built
+
+    stem = _stem(image[0], narrow[0], nn.BatchNorm2d)
+    widths = [channels * bottleneck.expansion for channels in narrow]
+    return _network(stem, widths, (3, 4, 6, 3), block, {}, classes, before=narrow[0])
+
+
 def cifar_resnet(depth: int, *, norm: bool) -> Builder:
     """A builder of the ResNets for CIFAR of He et al. (2016): 6n + 2 layers, 16, 32, 64 channels.
 
@@ -143,7 +144,7 @@ def cifar_resnet(depth: int, *, norm: bool) -> Builder:
     return build
 
 
-def apply_fixup(model: nn.Module) -> None:
+def apply_fixup(model: nn.Module, _: torch.Generator) -> None:
     """Give a network of :func:`cifar_resnet` that has He's weights those of Fixup.
 
     Args:
@@ -212,11 +213,3 @@ def _subsampling(before: int, after: int, stride: int) -> nn.Module:
     """Return every ``stride``-th pixel, and zeros for the new channels, as layers of torch."""
     zeros = (0, 0, 0, 0, 0, after - before)  # of width, height, channels
     return nn.Sequential(nn.AvgPool2d(1, stride), nn.ZeroPad3d(zeros))
-
-
-def _squeeze_excitation(channels: int) -> nn.Module:
-    torchvision_models()
-    from torchvision.ops.misc import SqueezeExcitation
-
-    built: nn.Module = SqueezeExcitation(channels, max(1, channels // 16))
-    return built

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from nbsrc.models import build_model, fixup
+from nbsrc.models.blocks import PreActivation
 from nbsrc.models.chain import Chain, scaled
-from nbsrc.models.residual import PreActivation
 from nbsrc.torchvision_compat import torchvision_models
 
 
@@ -60,6 +60,26 @@ def test_small_resnet18_is_torchvisions_with_another_stem() -> None:
     x = torch.rand(2, 3, 16, 16, generator=seeded())
     with torch.no_grad():
         assert torch.equal(ours(x), theirs.eval()(x))
+
+
+def test_small_wrn_50_2_is_torchvisions_with_another_stem_and_xaviers_weights() -> None:
+    ours = build_model("wrn_50_2", generator=seeded(), small_images=True, classes=200)
+    with torch.device("meta"):
+        theirs = torchvision_models().wide_resnet50_2(num_classes=200)
+        theirs.conv1, theirs.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    theirs.load_state_dict(ours.state_dict(), assign=True)  # names and shapes
+    x = torch.rand(1, 3, 9, 9, generator=seeded())
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(x), theirs.eval()(x))
+        weight = ours.get_parameter("layer3.1.conv2.weight")  # fan-in and fan-out are equal
+        bound = (3 / (9 * weight.shape[0])) ** 0.5
+        assert 0.999 * bound < float(weight.abs().max()) <= bound
+        assert float(weight.var()) == pytest.approx(bound**2 / 3, rel=1e-2)
+    sizes = []
+    narrow = build_model("wrn_50_2", generator=seeded(), small_images=True, width=0.05)
+    narrow.get_submodule("layer4").register_forward_hook(lambda *args: sizes.append(args[2].shape))
+    narrow(torch.zeros(2, 3, 56, 56))
+    assert sizes == [(2, 4 * 26, 7, 7)]
 
 
 def test_shortcuts_of_the_cifar_resnets_subsample_and_add_zero_channels() -> None:

@@ -80,6 +80,8 @@ COUNTS = {
     "senet18": 27 * 64 + 2 * 64 + pre_activation(64, (64, 128, 256, 512), 2, 16) + 5130,
     # Zagoruyko & Komodakis (2016), Table 4: 36.5 million
     "wrn_28_10": 27 * 16 + pre_activation(16, (160, 320, 640), 4, None) + 2 * 640 + 6410,
+    # torchvision's count with 3x3 instead of 7x7 filters and 10 instead of 1000 classes
+    "wrn_50_2": 68_883_240 - 64 * 3 * (49 - 9) - 2049 * 990,
     "resnet56": resnet_cifar(9, norm=True),
     "resnet110": resnet_cifar(18, norm=True),
     "resnet32_fixup": resnet_cifar(5, norm=False),
