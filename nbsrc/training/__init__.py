@@ -13,6 +13,8 @@ from nbsrc.training.evaluation import Recorder as Recorder
 from nbsrc.training.evaluation import evaluate as evaluate
 from nbsrc.training.loop import TrainingDiverged as TrainingDiverged
 from nbsrc.training.loop import train as train
+from nbsrc.training.progress import Progress as Progress
+from nbsrc.training.progress import ProgressCallback as ProgressCallback
 from nbsrc.training.schedules import InverseDecay as InverseDecay
 from nbsrc.training.schedules import Schedule as Schedule
 from nbsrc.training.schedules import StepDecay as StepDecay

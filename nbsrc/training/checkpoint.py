@@ -20,7 +20,7 @@ from nbsrc.training.identity import difference
 
 __all__ = ["Checkpoint", "RunState", "to_rows"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -11,12 +12,14 @@ from torch.nn import functional as F
 
 from nbsrc.data import ImageData
 from nbsrc.regularizers import Composition, Regularizer
+from nbsrc.training.arithmetic import Precision, arithmetic, clip_hook
 from nbsrc.training.augmentation import Augmentation
 from nbsrc.training.checkpoint import Checkpoint, RunState
 from nbsrc.training.ensemble_records import Book, record_members
 from nbsrc.training.evaluation import EpochRecord, Recorder
 from nbsrc.training.identity import run_identity
 from nbsrc.training.loop import TrainingDiverged
+from nbsrc.training.progress import Pace, ProgressCallback
 from nbsrc.training.randomness import augmentation_generator, drawn_seed, own_random_state
 from nbsrc.training.schedules import Schedule, set_rate
 from nbsrc.training.settings import TrainingSettings
@@ -36,6 +39,7 @@ def train_ensemble(
     schedule: Schedule | None = None,
     augmentation: Augmentation | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> list[list[EpochRecord] | TrainingDiverged]:
     """Train networks of one architecture at once, in place.
 
@@ -49,7 +53,7 @@ def train_ensemble(
     Args:
         models: The networks, on one device; all layers are trained in training mode.
         data: Training and test images.
-        settings: Epochs, batch size and optimiser of each.
+        settings: Epochs, batch size and optimiser of each; gradients are clipped one by one.
         generators: One per network, on the CPU.
         recorder: Called with each network before training and after each epoch, in eval mode.
         regularizer: Only its penalty may act, and it must be a mean over the batch of terms of
@@ -58,6 +62,7 @@ def train_ensemble(
         schedule: Sets the learning rate before every step.
         augmentation: Changes the images of every network's batch.
         checkpoint: A file from which a killed run goes on exactly, as for ``train``.
+        progress: Called every few seconds with the rate and the time left; None logs a line.
 
     Returns:
         For each network its records; or, where its loss or weights were not finite any more, the
@@ -68,13 +73,16 @@ def train_ensemble(
         NotImplementedError: If a layer is random in training mode.
         TypeError: If there is something that a checkpoint cannot hold.
         ValueError: If the networks differ in more than their weights, there are not as many
-            generators, the regulariser has other hooks than the penalty, or the checkpoint file
-            cannot be read or belongs to another run.
+            generators, the regulariser has other hooks than the penalty, the settings want
+            channels last, or the checkpoint file cannot be read or belongs to another run.
     """
     if len(generators) != len(models):
         raise ValueError(f"generators must be {len(models)}, one each, got {len(generators)}")
+    if settings.channels_last:
+        raise ValueError("channels_last must be false: stacked convolutions are grouped ones")
     _check_penalty_alone(regularizer)
     stacked = Stacked(models)
+    precision = Precision(stacked, settings.precision)
     device = next(stacked.parameters()).device
     images, labels = data.train_images.to(device), data.train_labels.to(device)
     optimizer = torch.optim.SGD(
@@ -83,6 +91,7 @@ def train_ensemble(
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
+    clip_hook(optimizer, settings.clip_gradient, members=True)
     store = None
     if checkpoint is not None:
         whole = (stacked, data, settings, generators, regularizer, schedule, augmentation)
@@ -90,7 +99,7 @@ def train_ensemble(
     active = Regularizer() if regularizer is None else regularizer
     seeds = [drawn_seed(generator) for generator in generators]
     own = [augmentation_generator(seed) for seed in seeds]
-    with own_random_state(device, seeds[0]):
+    with own_random_state(device, seeds[0]), arithmetic(stacked, settings):
         state = RunState(stacked, optimizer, active, (*generators, *own), device)
         saved = None if store is None else store.read(state)
         if saved is None:
@@ -99,18 +108,24 @@ def train_ensemble(
         else:
             books = [Book.from_plain(entry) for entry in saved["books"]]
             done, step = saved["epoch"], saved["step"]
+        steps = math.ceil(len(images) / settings.batch_size)
+        pace = Pace(progress, epochs=settings.epochs, steps=steps)
         for epoch in range(done + 1, settings.epochs + 1):
             orders = torch.stack([torch.randperm(len(images), generator=g) for g in generators])
             total = torch.zeros(len(models), dtype=torch.float64)
-            for batch in orders.to(device).split(settings.batch_size, dim=1):
+            batches = orders.to(device).split(settings.batch_size, dim=1)
+            for number, batch in enumerate(batches, start=1):
                 if schedule is not None:
                     set_rate(optimizer, schedule.rate(settings.learning_rate, epoch - 1, step))
                 x = images[batch]
                 if augmentation is not None:
                     x = torch.stack([augmentation(*pair) for pair in zip(x, own, strict=True)])
-                losses = _step(stacked, x.flatten(0, 1), labels[batch].flatten(), optimizer, active)
+                x, y = x.flatten(0, 1), labels[batch].flatten()
+                with precision.forward():
+                    losses = _step(stacked, x, y, optimizer, active)
                 total += losses * batch.shape[1]
                 step += 1
+                pace.step(epoch, number, float(losses.mean()))
                 for book, loss in zip(books, losses.tolist(), strict=True):
                     book.check(loss, epoch)
             means = (total / len(images)).tolist()

@@ -12,10 +12,12 @@ from torch import nn
 
 from nbsrc.data import ImageData
 from nbsrc.regularizers import Regularizer, training_step
+from nbsrc.training.arithmetic import Precision, arithmetic, clip_hook
 from nbsrc.training.augmentation import Augmentation
 from nbsrc.training.checkpoint import Checkpoint, RunState, to_rows
 from nbsrc.training.evaluation import EpochRecord, Recorder, epoch_record
 from nbsrc.training.identity import run_identity
+from nbsrc.training.progress import Pace, ProgressCallback
 from nbsrc.training.randomness import augmentation_generator, drawn_seed, own_random_state
 from nbsrc.training.schedules import Schedule, set_rate
 from nbsrc.training.settings import TrainingSettings
@@ -47,6 +49,7 @@ def train(
     schedule: Schedule | None = None,
     augmentation: Augmentation | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> list[EpochRecord]:
     """Train a network in place.
 
@@ -73,6 +76,7 @@ def train(
         schedule: Sets the learning rate before every step; constant without one.
         augmentation: Changes the images of every batch.
         checkpoint: The file, None to keep nothing.
+        progress: Called every few seconds with the rate and the time left; None logs a line.
 
     Returns:
         One record before training and one per epoch.
@@ -82,8 +86,14 @@ def train(
             ``FloatingPointError`` with the records so far. A test loss that is not finite while
             the weights are (batch norm's running statistics can do that) is recorded as it is.
         TypeError: If there is something that a checkpoint cannot hold.
-        ValueError: If the checkpoint file cannot be read or belongs to another run.
+        ValueError: If the checkpoint file cannot be read or belongs to another run, or the settings
+            do not fit the network or the images.
     """
+    if settings.channels_last and data.train_images.ndim != 4:
+        raise ValueError(
+            f"channels_last needs images [n, c, h, w], got {tuple(data.train_images.shape)}"
+        )
+    precision = Precision(model, settings.precision)
     device = next(model.parameters()).device
     images, labels = data.train_images.to(device), data.train_labels.to(device)
     optimizer = torch.optim.SGD(
@@ -92,6 +102,7 @@ def train(
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
+    clip_hook(optimizer, settings.clip_gradient)
     store = None
     if checkpoint is not None:
         whole = (model, data, settings, [generator], regularizer, schedule, augmentation)
@@ -99,25 +110,31 @@ def train(
     active = Regularizer() if regularizer is None else regularizer
     seed = drawn_seed(generator)
     own = augmentation_generator(seed)
-    with _training_mode(model), own_random_state(device, seed):
+    with _training_mode(model), own_random_state(device, seed), arithmetic(model, settings):
         state = RunState(model, optimizer, active, (generator, own), device)
         saved = None if store is None else store.read(state)
         if saved is None:
             history, step = [epoch_record(model, data, 0, None, recorder)], 0
         else:
             history, step = [EpochRecord(**row) for row in saved["history"]], saved["step"]
+        steps = math.ceil(len(images) / settings.batch_size)
+        pace = Pace(progress, epochs=settings.epochs, steps=steps)
         for epoch in range(len(history), settings.epochs + 1):
             order = torch.randperm(len(images), generator=generator).to(device)
             total = 0.0
-            for batch in order.split(settings.batch_size):
+            for number, batch in enumerate(order.split(settings.batch_size), start=1):
                 if schedule is not None:
                     set_rate(optimizer, schedule.rate(settings.learning_rate, epoch - 1, step))
                 x = images[batch]
                 if augmentation is not None:
                     x = augmentation(x, own)
-                loss = float(training_step(model, x, labels[batch], optimizer, active))
+                if settings.channels_last:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                with precision.forward():
+                    loss = float(training_step(model, x, labels[batch], optimizer, active))
                 total += _finite(loss, epoch, history) * len(batch)
                 step += 1
+                pace.step(epoch, number, loss)
             active.after_epoch(model)
             _check_weights(model, epoch, history)
             history.append(epoch_record(model, data, epoch, total / len(images), recorder))
