@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from nbsrc.training.settings import TrainingSettings
 from nbsrc.training.stacked import Stacked
 
 __all__ = ["train_ensemble"]
+
+log = logging.getLogger(__name__)
 
 
 def train_ensemble(
@@ -108,6 +111,7 @@ def train_ensemble(
         else:
             books = [Book.from_plain(entry) for entry in saved["books"]]
             done, step = saved["epoch"], saved["step"]
+            log.info("going on after epoch %d of %d", done, settings.epochs)
         steps = math.ceil(len(images) / settings.batch_size)
         pace = Pace(progress, epochs=settings.epochs, steps=steps)
         for epoch in range(done + 1, settings.epochs + 1):

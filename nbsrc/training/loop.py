@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from nbsrc.training.schedules import Schedule, set_rate
 from nbsrc.training.settings import TrainingSettings
 
 __all__ = ["TrainingDiverged", "lost", "train"]
+
+log = logging.getLogger(__name__)
 
 
 class TrainingDiverged(FloatingPointError):  # noqa: N818 - it is a result, not an error
@@ -117,6 +120,7 @@ def train(
             history, step = [epoch_record(model, data, 0, None, recorder)], 0
         else:
             history, step = [EpochRecord(**row) for row in saved["history"]], saved["step"]
+            log.info("going on after epoch %d of %d", len(history) - 1, settings.epochs)
         steps = math.ceil(len(images) / settings.batch_size)
         pace = Pace(progress, epochs=settings.epochs, steps=steps)
         for epoch in range(len(history), settings.epochs + 1):

@@ -1,0 +1,41 @@
+"""kill -9 at random moments of a training loses at most the epoch that was going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from nbsrc.files import project_root
+from tests.training import killed
+
+
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(
+    tmp_path: Path,
+) -> None:
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.training.killed", str(tmp_path), "0"],
+        cwd=project_root(), env=os.environ | threads, capture_output=True, text=True, check=False,
+        timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["same"]
+    epochs = told["epochs"]
+    assert len(epochs) >= 4, "too fast to be killed"
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == len(epochs)  # every attempt got further
+    assert epochs[-1] <= killed.EPOCHS
+
+
+def test_a_difference_in_one_bit_would_be_seen() -> None:
+    import torch
+
+    one = {"rows": [[0, None, 1.0, torch.ones(2)]]}
+    two = {"rows": [[0, None, 1.0, torch.tensor([1.0, 1.0 + 2**-23])]]}
+    assert killed.same(one, one)
+    assert not killed.same(one, two)
+    assert not killed.same(one, {"rows": [[0, None, 1.0 + 2**-52, torch.ones(2)]]})
