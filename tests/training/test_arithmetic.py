@@ -14,16 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from nbsrc.experiments.kinds import build_regularizer, check_regularizers
 from nbsrc.models import build_model, digits_cnn
-from nbsrc.regularizers import (
-    InputGradient,
-    JacobianPenalty,
-    NormDecay,
-    OperatorNormPenalty,
-    Regularizer,
-    compose,
-    weight_layers,
-)
+from nbsrc.regularizers import Regularizer
 from nbsrc.training import TrainingDiverged, TrainingSettings, train, train_ensemble
 from nbsrc.training.arithmetic import Precision, clip_gradients
 from tests.training import runs
@@ -191,28 +184,50 @@ def test_the_forward_comes_back_after_a_divergence() -> None:
     assert model.get_parameter("conv2.weight").is_contiguous()
 
 
-def penalties(model: nn.Module) -> Regularizer:
-    layers = weight_layers(model, (1, 1, 8, 8))
-    return compose(
-        NormDecay(layers, math.inf, 1e-3, 0.5),
-        JacobianPenalty(0.01),
-        InputGradient(0.01),
-        OperatorNormPenalty(0.01, generator=seeded(2)),
-    )
+THREAT = {"p": "inf", "eps": "8/255", "alpha": 0.01, "steps": 2, "start": "ball"}
+REGULARIZERS: dict[str, dict[str, Any]] = {
+    "AdversarialTraining": {"threat": THREAT},
+    "CrossLipschitz": {"strength": 0.1},
+    "Curvature": {"strength": 0.1},
+    "GlobalSpectral": {"strength": 0.1},
+    "InputGradient": {"strength": 0.1},
+    "JacobianPenalty": {"strength": 0.1, "projections": 1},
+    "NormDecay": {"order": "inf", "beta": 0.1},
+    "OperatorNormPenalty": {"strength": 0.1, "steps": 2},
+    "SingularValueClipping": {"bound": 0.5, "as_circular": True},
+    "SpectralBound": {"bound": 0.5},
+}
 
 
-@pytest.mark.parametrize(
-    ("changes", "tolerance"), [({"precision": "bfloat16"}, 0.1), ({"channels_last": True}, 1e-4)]
-)
-def test_penalties_with_second_derivatives_go_along(
-    changes: dict[str, Any], tolerance: float
-) -> None:
-    results = []
-    for options in ({}, changes):
+@pytest.mark.parametrize("kind", REGULARIZERS)
+def test_regularisers_go_along_with_bfloat16_and_channels_last(kind: str) -> None:
+    """Second derivatives, forward mode, projections of weights."""
+    specs = check_regularizers("test", {"kind": kind, **REGULARIZERS[kind]})
+    losses = []
+    for changes in ({}, {"channels_last": True}, {"precision": "bfloat16"}):
         model = net()
-        _, history = trained(options, model=model, regularizer=penalties(model))
-        results.append(history[-1].train_loss)
-    assert results[1] == pytest.approx(results[0], rel=tolerance)
+        regularizer = build_regularizer(specs, model, (1, 1, 8, 8), 0)
+        _, history = trained({"epochs": 1, **changes}, model=model, regularizer=regularizer)
+        losses.append(history[-1].train_loss)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert losses[2] == pytest.approx(losses[0], rel=0.05)
+    assert losses[2] != losses[0]
+
+
+@pytest.mark.parametrize("kind", ["CrossLipschitz", "Curvature", "InputGradient"])
+def test_an_ensembles_penalties_go_along_with_bfloat16(kind: str) -> None:
+    specs = check_regularizers("test", {"kind": kind, **REGULARIZERS[kind]})
+    losses = []
+    for changes in ({}, {"precision": "bfloat16"}):
+        models = [net(seed) for seed in range(2)]
+        histories = train_ensemble(
+            models, runs.small_data(), replace(PLAIN, epochs=1, **changes),
+            generators=[seeded(s) for s in range(2)],
+            regularizer=build_regularizer(specs, models[0], (1, 1, 8, 8), 0),
+        )  # fmt: skip
+        losses += [h[-1].train_loss for h in histories if not isinstance(h, TrainingDiverged)]
+    assert losses[2:] == pytest.approx(losses[:2], rel=0.05)
+    assert losses[2:] != losses[:2]
 
 
 def test_channels_last_holds_during_training_and_not_after() -> None:
