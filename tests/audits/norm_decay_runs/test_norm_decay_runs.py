@@ -1,0 +1,69 @@
+"""Runs made by hand: norms known, statements true or planted false."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nbsrc.audits.norm_decay_runs import judged, records, rescaling
+
+
+def a_run(conv: list[float], bn: list[float], regularizer: list[Any] = (), **more: Any) -> Any:
+    """A run of ResNet-18 with one convolution and one batch norm, norms by epoch."""
+
+    def row(name: str, kind: str, norm: float) -> dict[str, Any]:
+        return {"name": name, "kind": kind, "l1": norm, "linf": norm}
+
+    history = [
+        {"epoch": n, "norms": [row("conv1", "conv", c), row("bn1", "batch-norm", b)]}
+        for n, (c, b) in enumerate(zip(conv, bn, strict=True))
+    ]
+    return {
+        "label": "run", "seed": 0, "status": "finished", "model": {"name": "resnet18"},
+        "settings": {"weight_decay": 0.0}, "axes": {}, "regularizer": list(regularizer),
+        "history": history, "measures": {"PGD": {"value": 0.25}}, **more,
+    }  # fmt: skip
+
+
+DECAY = {"kind": "NormDecay", "order": "inf"}
+PLAIN = a_run([2.0, 4.0, 4.0], [1.0, 2.0, 2.0])
+SMALL = a_run([2.0, 1.0, 1.0], [1.0, 4.0, 6.0], [DECAY])
+
+
+def test_methods_are_named_by_their_regularisers() -> None:
+    project = {"kind": "BatchNormProjection", "bound": 5.0}
+    assert records.method_of(PLAIN) == "plain"
+    assert records.method_of(SMALL) == "linf norm decay"
+    assert records.method_of(a_run([1.0], [1.0], [DECAY, project])) == "linf norm decay, BN to 5"
+    assert records.method_of(a_run([1.0], [1.0], [{"kind": "Trades"}])) == "TRADES"
+
+
+def test_ratio_and_partner() -> None:
+    (pair,) = records.pairs([PLAIN, SMALL])
+    assert judged.final_ratio(pair) == pytest.approx(0.25)
+    assert judged.final_ratio(pair, kinds=records.BATCH_NORM) == pytest.approx(3.0)
+    with pytest.raises(ValueError, match="share a layer"):
+        records.geometric_ratio({"a": 1.0}, {"b": 1.0})
+
+
+def test_statements_and_planted_violations() -> None:
+    (pair,) = records.pairs([PLAIN, SMALL])
+    assert judged.audit_reduced([pair]).holds
+    assert not judged.audit_reduced([records.Pair(PLAIN, SMALL)]).holds
+    assert not judged.audit_comparable([pair], 0.9).holds
+    assert judged.audit_compensated([pair], below=0.5).holds
+    shrunk = a_run([2.0, 1.0, 1.0], [1.0, 1.0, 1.0], [DECAY])
+    assert not judged.audit_compensated([records.Pair(shrunk, PLAIN)], below=0.5).holds
+    assert judged.audit_projected([PLAIN], 2.0).holds
+    assert not judged.audit_projected([SMALL], 5.0).holds
+    assert judged.audit_stays([PLAIN], 1.1).holds
+    assert not judged.audit_stays([a_run([1.0, 1.0, 2.0], [1.0] * 3)], 1.1).holds
+    assert judged.audit_little_left([PLAIN], 0.3, "PGD").holds
+    assert not judged.audit_little_left([PLAIN], 0.2, "PGD").holds
+
+
+def test_scaling_a_kernel_is_undone_by_batch_norm() -> None:
+    assert rescaling.audit_rescaling(range(6), tolerance=1e-9).holds
+    assert not rescaling.audit_rescaling(range(3), tolerance=1e-9, compensated=False).holds
+    assert not rescaling.audit_rescaling(range(3), tolerance=1e-9, eps=1e-3).holds
