@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nbsrc.audits.norm_decay_runs import judged, records, rescaling
+from nbsrc.audits.norm_decay_runs import judged, printed, records, rescaling
 
 
 def a_run(conv: list[float], bn: list[float], regularizer: list[Any] = (), **more: Any) -> Any:
@@ -67,3 +67,16 @@ def test_scaling_a_kernel_is_undone_by_batch_norm() -> None:
     assert rescaling.audit_rescaling(range(6), tolerance=1e-9).holds
     assert not rescaling.audit_rescaling(range(3), tolerance=1e-9, compensated=False).holds
     assert not rescaling.audit_rescaling(range(3), tolerance=1e-9, eps=1e-3).holds
+
+
+def test_printed_numbers_stand_beside_ours() -> None:
+    def done(regularizer: list[Any], pgd: float, axes: dict[str, Any]) -> Any:
+        measures = {"PGD": {"value": pgd}, "accuracy": {"test_accuracy": 0.5}}
+        return a_run([1.0], [1.0], regularizer, measures=measures, axes=axes)
+
+    runs = [done([], 0.25, {}), *(done([DECAY], 0.25 * s, {"strength": s}) for s in (1.0, 3.0))]
+    rows = printed.beside_table2(runs)
+    assert rows[0] == ("resnet18", "plain", "", "50.0", "25.0", "", "93.2", "37.0")
+    assert rows[1][:5] == ("resnet18", "linf norm decay", "3", "50.0", "75.0")
+    assert rows[1][6:] == ("93.0", "20.0")
+    assert printed.largest_gain(runs) == pytest.approx(50.0)
