@@ -72,7 +72,7 @@ def draw_layer_ratios_of(found: Sequence[Pair], order: str = "linf") -> tuple[Fi
         ends = [epoch_norms(run["history"][-1], order) for run in (pair.run, pair.plain)]
         ratios = {layer: norm / ends[1][layer] for layer, norm in ends[0].items()}
         axis.scatter(
-            ratios.values(), [names.index(name)] * len(ratios), color=COLORS["blue"],
+            list(ratios.values()), [names.index(name)] * len(ratios), color=COLORS["blue"],
             marker=MARKERS[pair.run["seed"]], s=16, alpha=0.5,
         )  # fmt: skip
         rows += [

@@ -28,7 +28,7 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
     """
     table = read_table("A.tab2")
     groups = by_method(runs)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (network, method, strength), found in groups.items():
         strengths = [s for n, m, s in groups if (n, m) == (network, method) and s is not None]
         bounds = method == "clipping"
