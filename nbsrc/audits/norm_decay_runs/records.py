@@ -178,7 +178,7 @@ def attacked(runs: Iterable[Run], measure: str = "PGD") -> float:
     Returns:
         The mean over the runs.
     """
-    return mean(run["measures"][measure]["value"] for run in runs)
+    return float(mean(run["measures"][measure]["value"] for run in runs))
 
 
 def _place(run: Run) -> tuple[str, int]:
