@@ -35,6 +35,8 @@ wildcard_constraints:
     notebook="|".join(SOURCES) or "none",
     experiment=r"[^/]+",
     tier="|".join(TIERS),
+    further=r"[a-z_0-9]+",  # the tiers that a file adds, too
+    run=r"[a-z0-9.-]+",
 
 
 rule all:
@@ -56,6 +58,57 @@ rule train:
         "{NBSRC} train {input[0]} --tier {wildcards.tier} --output {output} > $log 2>&1 "
         "|| {{ echo 'train {wildcards.experiment} failed, the end of' $log: >&2; "
         "tail -n 30 $log >&2; exit 1; }}"
+
+
+# The same runs one by one, for a cluster and for tiers that take hours:
+#     snakemake --executor slurm --jobs 20 build/recorded/paper/A_table2.json
+# A run that is finished is kept, whatever changes around it (see `python -m nbsrc train --help`).
+
+
+def start_of(wildcards):
+    """The record of the run that a run starts from."""
+    return runs_of(wildcards)[wildcards.run]
+
+
+def records_of(wildcards):
+    """The records of all runs of an experiment at a tier."""
+    folder = f"build/runs/{wildcards.further}/{wildcards.experiment}"
+    return [f"{folder}/{name}.json" for name in runs_of(wildcards)]
+
+
+def runs_of(wildcards):
+    """The runs of an experiment with what each starts from; torch is imported only for this."""
+    from nbsrc.experiments.campaign import record_graph
+
+    path = LAYOUT.root / "experiments" / f"{wildcards.experiment}.yml"
+    folder = f"build/runs/{wildcards.further}/{wildcards.experiment}"
+    graph = record_graph(path, wildcards.further)
+    return {name: [f"{folder}/{start}.json"] if start else [] for name, start in graph.items()}
+
+
+rule train_run:
+    input:
+        start_of,
+    output:
+        update("build/runs/{further}/{experiment}/{run}.json"),
+    threads: 1
+    resources:
+        gpu=int(config.get("gpu", 0)),
+    params:
+        device="cuda" if int(config.get("gpu", 0)) else "cpu",
+    shell:
+        "{NBSRC} train experiments/{wildcards.experiment}.yml --tier {wildcards.further} "
+        "--only {wildcards.run:q} --device {params.device} --threads {threads}"
+
+
+rule recorded:
+    input:
+        records_of,
+    output:
+        "build/recorded/{further}/{experiment}.json",
+    shell:
+        "{NBSRC} train experiments/{wildcards.experiment}.yml --tier {wildcards.further} "
+        "--output {output}"
 
 
 rule notebook:

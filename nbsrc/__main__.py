@@ -41,6 +41,7 @@ def _log_to_terminal() -> None:
     logger = logging.getLogger("nbsrc")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # a library that sets up the root logger must not show them twice
 
 
 def _parser() -> argparse.ArgumentParser:

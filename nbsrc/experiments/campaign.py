@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from nbsrc.data import ImageData, load_data
 from nbsrc.experiments.execute import attacked, execute, initial_network
-from nbsrc.experiments.plan import ExperimentPlan
+from nbsrc.experiments.plan import ExperimentPlan, read_plan
 from nbsrc.experiments.runs import RunSpec
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.provenance import provenance
 
-__all__ = ["Campaign"]
+__all__ = ["Campaign", "file_name", "record_graph"]
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +69,16 @@ class Campaign:
         """Yield the runs with their seeds, in order of value.
 
         Args:
-            only: Shell patterns for labels.
+            only: Shell patterns for labels, or for names of files (label and seed).
 
         Yields:
             A run and a seed.
         """
         for run in self.runs.values():
-            if any(fnmatchcase(run.label, pattern) for pattern in only):
-                yield from ((run, seed) for seed in range(run.seeds))
+            for seed in range(run.seeds):
+                names = (run.label, file_name(run, seed))
+                if any(fnmatchcase(name, pattern) for name in names for pattern in only):
+                    yield run, seed
 
     def identity(self, run: RunSpec, seed: int) -> str:
         """Return the digest of all that decides a run's numbers, code and versions apart.
@@ -109,7 +112,7 @@ class Campaign:
         Returns:
             The record.
         """
-        return self.store.finished(_name(run, seed), self.identity(run, seed))
+        return self.store.finished(file_name(run, seed), self.identity(run, seed))
 
     def run_missing(self, only: Sequence[str] = ("*",)) -> int:
         """Run what is missing; several processes may do so at once and share the work.
@@ -144,7 +147,7 @@ class Campaign:
             return False
         if run.start is not None:
             self._run(self.runs[run.start], seed, wait=True)
-        name = _name(run, seed)
+        name = file_name(run, seed)
         with self.store.claimed(name, wait=wait) as mine:
             if not mine:
                 return None
@@ -159,7 +162,7 @@ class Campaign:
         """Return the record of a run and its network."""
         identity, start = self.identity(run, seed), None
         if run.start is not None:
-            start = self.store.weights(_name(self.runs[run.start], seed))
+            start = self.store.weights(file_name(self.runs[run.start], seed))
         head = {
             "label": run.label,
             "template": run.template,
@@ -189,6 +192,36 @@ class Campaign:
         log.info("%s %s: %s, seed %d; %s", self.plan.name, self.tier, run.label, seed, rate)
 
 
-def _name(run: RunSpec, seed: int) -> str:
-    """Return the name of a run's files."""
+def file_name(run: RunSpec, seed: int) -> str:
+    """Return the name of a run's files, without ending.
+
+    Args:
+        run: The run.
+        seed: The seed.
+
+    Returns:
+        The label as part of a file name, and the seed.
+    """
     return f"{run.slug}-s{seed}"
+
+
+def record_graph(path: Path, tier: str) -> dict[str, str | None]:
+    """Return the runs of an experiment file with what they start from, for a workflow engine.
+
+    Args:
+        path: The experiment file.
+        tier: One of its tiers.
+
+    Returns:
+        File name of every run and seed, and that of the run it starts from, or None.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file breaks the schema or has no such tier.
+    """
+    runs = {run.label: run for run in read_plan(path).runs_of(tier)}
+    return {
+        file_name(run, seed): None if run.start is None else file_name(runs[run.start], seed)
+        for run in runs.values()
+        for seed in range(run.seeds)
+    }

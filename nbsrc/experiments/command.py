@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tier", default="book", help="smoke, book, paper or one of the file's")
     parser.add_argument("--output", type=Path, help="collect the runs in this JSON file")
     parser.add_argument(
-        "--only", action="append", metavar="PATTERN", help="runs whose label fits, repeatable"
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="runs whose label (or file name) fits, repeatable",
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--threads", type=int, help="threads of torch per process")

@@ -141,7 +141,7 @@ def _check_runs(plan: ExperimentPlan) -> None:
 
     Raises:
         ValueError: If two runs have one label or file name, a run starts from one that does not
-            stand before it, or a tier has no run or leaves out the start of one.
+            stand before it, or a tier has no run, or leaves out the start of one or its seeds.
     """
     seen: dict[str, str] = {}
     for run in plan.runs:
@@ -152,12 +152,14 @@ def _check_runs(plan: ExperimentPlan) -> None:
         seen[run.slug] = run.label
     for tier in plan.tiers:
         chosen = plan.runs_of(tier)
-        labels = {run.label for run in chosen}
+        labels = {run.label: run.seeds for run in chosen}
         if not labels:
             raise ValueError(f"tiers.{tier}.runs fit no run; there are {list(seen.values())}")
         for run in chosen:
             if run.start is not None and run.start not in labels:
                 raise ValueError(f"tiers.{tier}.runs leave out {run.start!r}, start of {run.label}")
+            if run.start is not None and labels[run.start] < run.seeds:
+                raise ValueError(f"tiers.{tier}.seeds: {run.start!r} has fewer than {run.label!r}")
 
 
 def _classes(value: object) -> tuple[int, ...] | None:
