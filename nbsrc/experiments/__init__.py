@@ -1,11 +1,11 @@
 """Experiments: training grids in YAML files, one JSON per run, and recorded results.
 
 An experiment file names data, networks, regularisers and measures, and its tiers change sizes
-only. ``python -m nbsrc train`` runs what is missing; :func:`load_or_train` gives the results to a
-notebook, :func:`load_recorded` those that were recorded once and committed.
+only. ``python -m nbsrc train`` runs what is missing; ``load_or_train`` gives the results to a
+notebook, ``load_recorded`` those that were recorded once and committed.
 """
 
-from nbsrc.experiments.collect import collect as collect
+from nbsrc.experiments.collected import collect as collect
 from nbsrc.experiments.command import main as main
 from nbsrc.experiments.load import load_or_train as load_or_train
 from nbsrc.experiments.load import load_recorded as load_recorded

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 from nbsrc.experiments.campaign import Campaign
-from nbsrc.experiments.collect import collect
+from nbsrc.experiments.collected import collect, recorded_text
 from nbsrc.experiments.plan import ExperimentPlan, read_plan
 from nbsrc.experiments.store import RunStore, code_digest
-from nbsrc.files import project_root, write_json_atomic
+from nbsrc.files import project_root, write_text_atomic
 
 __all__ = ["main"]
 
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("experiment", type=Path, help="experiment file, experiments/NAME.yml")
     parser.add_argument("--tier", default="book", help="smoke, book, paper or one of the file's")
     parser.add_argument("--output", type=Path, help="collect the runs in this JSON file")
+    parser.add_argument("--digits", type=int, help="significant digits in it (results/: 6)")
     parser.add_argument(
         "--only",
         action="append",
@@ -100,7 +101,7 @@ def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
         campaign.run_missing(only)
     if options.output is not None:
         results = collect(campaign)
-        write_json_atomic(options.output, results)
+        write_text_atomic(options.output, recorded_text(results, options.digits))
         done, missing = len(results["runs"]), len(results["missing"])
         log.info("%s written: %d runs, %d missing", options.output, done, missing)
     return status

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbsrc.experiments.campaign import Campaign
-from nbsrc.experiments.collect import collect, mismatches
+from nbsrc.experiments.collected import collect, mismatches
 from nbsrc.experiments.plan import read_plan
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.files import project_root
@@ -32,7 +32,7 @@ def load_or_train(name: str, tier: str, *, folder: Path | None = None) -> dict[s
         folder: The folder of the experiment files, by default the project's.
 
     Returns:
-        The results, see :func:`nbsrc.experiments.collect.collect`.
+        The results, see :func:`nbsrc.experiments.collected.collect`.
 
     Raises:
         FileNotFoundError: If there is no such experiment.

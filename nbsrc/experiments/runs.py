@@ -113,7 +113,11 @@ class RunSpec:
         Returns:
             SHA-256 of the JSON of everything.
         """
-        whole = {"run": self.as_dict(), "seed": seed, "context": dict(context)}
+        # Settings at their defaults do not count, so that a new option leaves old records valid.
+        defaults = asdict(TrainingSettings(self.settings.epochs))
+        own = {k: v for k, v in asdict(self.settings).items() if v != defaults[k] or k == "epochs"}
+        run = self.as_dict() | {"settings": own}
+        whole = {"run": run, "seed": seed, "context": dict(context)}
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 

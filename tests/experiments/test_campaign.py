@@ -12,7 +12,7 @@ import torch
 
 from nbsrc.experiments import read_plan
 from nbsrc.experiments.campaign import Campaign
-from nbsrc.experiments.collect import collect, mismatches
+from nbsrc.experiments.collected import collect, mismatches, recorded_text
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.files import project_root
 from tests.experiments.small import CONTENT, Write, changed
@@ -212,3 +212,16 @@ def test_a_checkpoint_of_other_settings_is_not_used(write: Write) -> None:
     code = RunStore(small.store.folder, "c").checkpoint("reference-s0", small.identity(run, 0))
     assert code != name
     assert CONTENT["name"] in str(write())
+
+
+def test_a_recorded_file_has_a_line_per_run_and_few_digits(write: Write) -> None:
+    small = campaign(write())
+    small.run_missing(["reference"])
+    results = collect(small)
+    assert json.loads(recorded_text(results)) == results
+    short = recorded_text(results, 3)
+    assert len(short.splitlines()) == len(recorded_text(results).splitlines())
+    ours, full = (
+        r["runs"][0]["measures"]["gaps"]["test_loss"] for r in (json.loads(short), results)
+    )
+    assert ours == float(f"{full:.3g}") != full

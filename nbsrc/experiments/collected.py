@@ -8,7 +8,7 @@ from typing import Any
 
 from nbsrc.experiments.campaign import Campaign
 
-__all__ = ["collect", "mismatches"]
+__all__ = ["collect", "mismatches", "recorded_text"]
 
 _PER_RUN = ("label", "template", "axes", "seed", "identity", "status", "message", "seconds",
             "measure_seconds", "measures")  # fmt: skip
@@ -67,6 +67,37 @@ def _run(record: Mapping[str, Any], history: str) -> dict[str, Any]:
         | {key: spec[key] for key in parts}
         | {"model": {"name": spec["model"], "width": spec["width"]}, "history": kept}
     )
+
+
+def recorded_text(results: Mapping[str, Any], digits: int | None = None) -> str:
+    """Write collected results with a line per run.
+
+    Args:
+        results: What :func:`collect` returned.
+        digits: Significant digits of the runs' numbers, None for all; what is committed needs few.
+
+    Returns:
+        JSON.
+    """
+    lines = [_line(run, digits) for run in results["runs"]]
+    head = {key: value for key, value in results.items() if key != "runs"}
+    start = json.dumps(head, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return start[: -len("\n}")] + ',\n "runs": [\n' + ",\n".join(lines) + "\n ]\n}\n"
+
+
+def _line(run: Mapping[str, Any], digits: int | None) -> str:
+    """Return a run as one line of JSON."""
+    kept = run if digits is None else _rounded(run, digits)
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    """Return JSON values with floats of few significant digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(entry, digits) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(entry, digits) for entry in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def mismatches(campaign: Campaign, collected: Mapping[str, Any]) -> list[str]:

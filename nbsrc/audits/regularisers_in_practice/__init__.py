@@ -1,0 +1,1 @@
+"""What records of trained networks say about paper D's experiments."""

@@ -1,0 +1,166 @@
+"""The sentences of paper D on its figures, judged on a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.audits.regularisers_in_practice.records import (
+    ATTACKS,
+    NETS,
+    PENALTIES,
+    Record,
+    cell,
+    curve,
+    runs_of,
+)
+from nbsrc.claims import Finding
+
+__all__ = ["best_counts", "penalised_terms", "reference", "shrinkage", "similar", "within"]
+
+
+def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> Finding:
+    """Test that two penalties of one strength leave the same robustness.
+
+    In a cell (network, attack, strength) they do if the means over the initialisations differ by at
+    most the larger of the two standard deviations, or by one point (0.01) where there is one
+    initialisation; for perturbation sizes a point is a hundredth of the size.
+
+    Args:
+        record: The experiment.
+        first: A penalty.
+        second: Another one.
+        widest: Largest strength that counts; the paper's grid ends at 1.6.
+
+    Returns:
+        The finding; the slack is in units of what is allowed.
+    """
+    trials: list[Case] = []
+    for net in NETS:
+        for attack in ATTACKS:
+            others = dict(curve(record, net, second, attack))
+            for strength, one in curve(record, net, first, attack):
+                other = others.get(strength)
+                if strength > widest or other is None or not (one.values and other.values):
+                    continue
+                scale = 1.0 if ATTACKS[attack] == "value" else one.mean
+                allowed = max(one.spread, other.spread, 0.01 * scale)
+                gap = abs(one.mean - other.mean)
+                place = f"{net}, {attack}, strength {strength:g}: {one.mean:.4g}, {other.mean:.4g}"
+                trials.append((1 - gap / allowed, (len(trials),), place))
+    return collect(trials, tolerance=0.0, family=f"{first} against {second}")
+
+
+def best_counts(record: Record, *, least: float = 0.4) -> dict[str, Any]:
+    """Count in how many cells each penalty leaves the most robust networks.
+
+    Args:
+        record: The experiment.
+        least: The smallest strength that counts as reasonably large.
+
+    Returns:
+        ``cells``, and the number won by each penalty; where two differ by less than the larger
+        standard deviation both count as won.
+    """
+    counts: dict[str, Any] = dict.fromkeys(("cells", *PENALTIES), 0)
+    for net in NETS:
+        for attack in ATTACKS:
+            curves = {penalty: dict(curve(record, net, penalty, attack)) for penalty in PENALTIES}
+            for strength in sorted(set.intersection(*(set(c) for c in curves.values()))):
+                here = {penalty: found[strength] for penalty, found in curves.items()}
+                if strength < least or strength > 1.6 or not all(c.values for c in here.values()):
+                    continue
+                counts["cells"] += 1
+                top = max(here.values(), key=lambda c: c.mean)
+                for penalty, found in here.items():
+                    counts[penalty] += top.mean - found.mean <= max(top.spread, found.spread)
+    return counts
+
+
+def reference(record: Record, net: str, *path: str) -> tuple[float, float, int]:
+    """Return a quantity of the networks trained without penalty.
+
+    Args:
+        record: The experiment.
+        net: Name of the network.
+        path: Keys into the measures.
+
+    Returns:
+        Mean, standard deviation, number of initialisations.
+    """
+    found = cell(runs_of(record, net), *path)
+    return found.mean, found.spread, len(found.values)
+
+
+def within(ours: dict[str, float], printed: dict[str, float], points: float) -> bool:
+    """Say whether percentages agree.
+
+    Args:
+        ours: Ours by network.
+        printed: The printed ones by network.
+        points: The largest allowed difference, in percentage points.
+
+    Returns:
+        Whether every network is within it.
+    """
+    return all(abs(ours[net] - printed[net]) <= points for net in printed)
+
+
+def penalised_terms(record: Record, strength: float = 1.6) -> dict[str, float]:
+    """Return the largest value of each penalised term on training images, over all networks.
+
+    Args:
+        record: The experiment with two classes.
+        strength: The strength of the penalty; each term is taken on the networks that were
+            trained with it, and for 0 on the references.
+
+    Returns:
+        mu^2, nu^2/2, the squared gradient norm and the Hessian's norm, by the penalty's name.
+    """
+    terms = {
+        "JacobianPenalty": ("mu", lambda v: v**2),
+        "CrossLipschitz": ("nu", lambda v: v**2 / 2),
+        "InputGradient": ("input_gradient", lambda v: v),
+        "Curvature": ("curvature", lambda v: v),
+    }
+    largest = {}
+    for penalty, (name, term) in terms.items():
+        values = [
+            term(value)
+            for net in NETS
+            for value in cell(
+                runs_of(record, net, penalty, strength) if strength else runs_of(record, net),
+                "slopes",
+                name,
+                "largest",
+            ).values
+        ]
+        largest[penalty] = max(values)
+    return largest
+
+
+def shrinkage(record: Record, net: str, strength: float = 1.6) -> dict[str, dict[str, float]]:
+    r"""Return how much smaller :math:`\nu` and :math:`\nu\gamma` are after training with a penalty.
+
+    Args:
+        record: The experiment with two classes.
+        net: Name of the network.
+        strength: The strength of the penalty.
+
+    Returns:
+        By penalty: the factors by which the means over training images fell, and the smallest
+        share of images with :math:`\nu\gamma\le1.28` in a network.
+    """
+    before = {
+        name: reference(record, net, "slopes", name, "mean")[0] for name in ("nu", "nu_gamma")
+    }
+    found = {}
+    for penalty in PENALTIES:
+        runs = runs_of(record, net, penalty, strength)
+        shares = cell(runs, "slopes", "shares", "input_gradient").values
+        factors = {
+            name: before[name] / cell(runs, "slopes", name, "mean").mean
+            for name in ("nu", "nu_gamma")
+        }
+        found[penalty] = factors | {"share": min(shares)}
+    return found

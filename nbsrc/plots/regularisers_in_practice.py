@@ -1,0 +1,85 @@
+"""Robustness against the strength of a penalty, the panels of paper D's Figures 2, 4 and 5."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nbsrc.audits.regularisers_in_practice.records import (
+    ATTACKS,
+    NETS,
+    PENALTIES,
+    Record,
+    cell,
+    curve,
+    runs_of,
+)
+from nbsrc.figures import COLORS
+from nbsrc.plots.taps import Rows
+
+__all__ = ["draw_robustness"]
+
+_LOOK = {
+    "JacobianPenalty": ("Jacobian", "blue", "o", "-"),
+    "CrossLipschitz": ("cross-Lipschitz", "orange", "x", (0, (2, 2))),
+    "InputGradient": ("input gradient", "green", "s", "-"),
+    "Curvature": ("curvature", "purple", "^", "-"),
+}
+_TITLES = {"lenet_300_100": "LeNet-300-100", "lenet5": "LeNet-5"}
+
+
+def draw_robustness(record: Record) -> tuple[Figure, Rows]:
+    """Draw what each attack leaves or needs against the strength of the penalty.
+
+    Means over the initialisations, bars of one standard deviation; a grey band is the reference.
+
+    Args:
+        record: The experiment.
+
+    Returns:
+        The figure, a row per network and a column per attack, and a row of data per point.
+    """
+    figure, axes = plt.subplots(
+        len(NETS), len(ATTACKS), figsize=(9.6, 5.0), sharex=True, squeeze=False
+    )
+    rows: Rows = []
+    for line, net in enumerate(NETS):
+        for column, attack in enumerate(ATTACKS):
+            axis = axes[line][column]
+            rows += _panel(axis, record, net, attack)
+            axis.set_title(f"{_TITLES[net]}, {attack}", fontsize=9)
+            axis.set_xscale("log")
+            if line == len(NETS) - 1:
+                axis.set_xlabel(r"strength $\lambda$ (no unit)")
+        axes[line][0].set_ylabel("accuracy under attack")
+        axes[line][2].set_ylabel(r"$\ell_2$ size needed (pixel units)")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=5, fontsize=8)
+    return figure, rows
+
+
+def _panel(axis: Axes, record: Record, net: str, attack: str) -> Rows:
+    """Draw one panel and return its points."""
+    rows: Rows = []
+    before = cell(runs_of(record, net), attack, ATTACKS[attack])
+    if before.values:
+        low, high = before.mean - before.spread, before.mean + before.spread
+        axis.axhspan(low, high, color="0.85")
+        axis.axhline(before.mean, color="0.5", lw=1, label="reference")
+    for penalty in PENALTIES:
+        label, color, marker, style = _LOOK[penalty]
+        points = [(s, c) for s, c in curve(record, net, penalty, attack) if c.values and s <= 1.6]
+        axis.errorbar(
+            [strength for strength, _ in points],
+            [found.mean for _, found in points],
+            [found.spread for _, found in points],
+            label=label, color=COLORS[color], marker=marker, ls=style, lw=1.2, ms=4, capsize=2,
+        )  # fmt: skip
+        rows += [
+            {"network": net, "attack": attack, "penalty": penalty, "strength": strength,
+             "mean": found.mean, "std": found.spread, "initialisations": len(found.values),
+             "diverged": found.diverged, "reference": before.mean}
+            for strength, found in points
+        ]  # fmt: skip
+    return rows
