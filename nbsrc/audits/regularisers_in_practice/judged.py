@@ -16,15 +16,15 @@ from nbsrc.audits.regularisers_in_practice.records import (
 )
 from nbsrc.claims import Finding
 
-__all__ = ["best_counts", "penalised_terms", "reference", "shrinkage", "similar", "within"]
+__all__ = ["alike", "best_counts", "penalised_terms", "reference", "shrinkage", "similar", "within"]
 
 
 def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> Finding:
-    """Test that two penalties of one strength leave the same robustness.
+    """Test that two penalties of one strength leave the same robustness, setting by setting.
 
-    In a cell (network, attack, strength) they do if the means over the initialisations differ by at
-    most the larger of the two standard deviations, or by one point (0.01) where there is one
-    initialisation; for perturbation sizes a point is a hundredth of the size.
+    In a setting (network, attack, strength) they do if the means over the initialisations differ by
+    at most the larger of the two standard deviations, or by one point (0.01) where that is more;
+    for perturbation sizes a point is a hundredth of the size.
 
     Args:
         record: The experiment.
@@ -35,7 +35,36 @@ def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> 
     Returns:
         The finding; the slack is in units of what is allowed.
     """
-    trials: list[Case] = []
+    cases = _settings(record, first, second, widest)
+    return collect(cases, tolerance=0.0, family=f"{first} against {second}")
+
+
+def alike(record: Record, first: str, second: str, *, widest: float = 1.6) -> dict[str, Any]:
+    """Count the settings in which two penalties leave the same robustness, see :func:`similar`.
+
+    Args:
+        record: The experiment.
+        first: A penalty.
+        second: Another one.
+        widest: Largest strength that counts.
+
+    Returns:
+        ``settings``, ``alike``, ``almost_all`` (at least 95 %), ``exceptions`` in words.
+    """
+    cases = _settings(record, first, second, widest)
+    exceptions = [words for slack, _, words in cases if slack < 0]
+    same = len(cases) - len(exceptions)
+    return {
+        "settings": len(cases),
+        "alike": same,
+        "almost_all": bool(cases) and same >= 0.95 * len(cases),
+        "exceptions": exceptions,
+    }
+
+
+def _settings(record: Record, first: str, second: str, widest: float) -> list[Case]:
+    """Return the slack of every setting that both penalties have."""
+    cases: list[Case] = []
     for net in NETS:
         for attack in ATTACKS:
             others = dict(curve(record, net, second, attack))
@@ -47,8 +76,8 @@ def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> 
                 allowed = max(one.spread, other.spread, 0.01 * scale)
                 gap = abs(one.mean - other.mean)
                 place = f"{net}, {attack}, strength {strength:g}: {one.mean:.4g}, {other.mean:.4g}"
-                trials.append((1 - gap / allowed, (len(trials),), place))
-    return collect(trials, tolerance=0.0, family=f"{first} against {second}")
+                cases.append((1 - gap / allowed, (len(cases),), place))
+    return cases
 
 
 def best_counts(record: Record, *, least: float = 0.4) -> dict[str, Any]:

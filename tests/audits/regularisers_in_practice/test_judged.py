@@ -82,6 +82,12 @@ def test_equal_penalties_are_similar_and_a_shifted_one_is_not(record: dict) -> N
     assert not finding.holds
     assert finding.counterexample.startswith("lenet5, C&W, strength 1.6")
     assert judged.similar(shifted, "JacobianPenalty", "CrossLipschitz", widest=0.4).holds
+    counted = judged.alike(shifted, "JacobianPenalty", "CrossLipschitz")
+    assert (counted["settings"], counted["alike"], counted["almost_all"]) == (24, 23, True)
+    assert len(counted["exceptions"]) == 1
+    other = judged.alike(shifted, "JacobianPenalty", "Curvature")
+    assert (other["alike"], other["almost_all"]) == (8, False)
+    assert not judged.alike({"runs": []}, "JacobianPenalty", "Curvature")["almost_all"]
 
 
 def test_the_winner_wins_and_ties_are_shared(record: dict) -> None:
