@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbsrc.experiments.campaign import Campaign
 
-__all__ = ["collect", "mismatches", "recorded_text"]
+__all__ = ["collect", "mismatches", "read_recorded", "recorded_text"]
 
+_ABSENT = "absent"  # in a recorded run: it has no such number
 _PER_RUN = ("label", "template", "axes", "seed", "identity", "status", "message", "seconds",
             "measure_seconds", "measures")  # fmt: skip
 
@@ -70,25 +71,63 @@ def _run(record: Mapping[str, Any], history: str) -> dict[str, Any]:
 
 
 def recorded_text(results: Mapping[str, Any], digits: int | None = None) -> str:
-    """Write collected results with a line per run.
+    """Write collected results with a line per run; :func:`read_recorded` is the way back.
 
     Args:
         results: What :func:`collect` returned.
-        digits: Significant digits of the runs' numbers, None for all; what is committed needs few.
+        digits: Significant digits of the runs' numbers, None for all. With few digits, as for
+            what is committed, the names of the measured numbers are written once for all runs.
 
     Returns:
         JSON.
     """
-    lines = [_line(run, digits) for run in results["runs"]]
     head = {key: value for key, value in results.items() if key != "runs"}
+    runs = results["runs"]
+    if digits is not None:
+        leaves = [dict(_leaves(run["measures"])) for run in runs]
+        paths = list(dict.fromkeys(path for found in leaves for path in found))
+        head["measured"] = json.dumps(paths)
+        runs = [
+            _rounded(run, digits)
+            | {"measures": [_rounded(found.get(path, _ABSENT), digits) for path in paths]}
+            for run, found in zip(runs, leaves, strict=True)
+        ]
+    lines = [json.dumps(run, sort_keys=True, ensure_ascii=False, allow_nan=False) for run in runs]
     start = json.dumps(head, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return start[: -len("\n}")] + ',\n "runs": [\n' + ",\n".join(lines) + "\n ]\n}\n"
 
 
-def _line(run: Mapping[str, Any], digits: int | None) -> str:
-    """Return a run as one line of JSON."""
-    kept = run if digits is None else _rounded(run, digits)
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False, allow_nan=False)
+def read_recorded(text: str) -> dict[str, Any]:
+    """Read what :func:`recorded_text` wrote.
+
+    Args:
+        text: JSON.
+
+    Returns:
+        Results as :func:`collect` returns them.
+    """
+    results: dict[str, Any] = json.loads(text)
+    if "measured" in results:
+        paths = json.loads(results.pop("measured"))
+        for run in results["runs"]:
+            values = zip(paths, run["measures"], strict=True)
+            run["measures"] = {}
+            for path, value in values:
+                if value != _ABSENT:
+                    place = run["measures"]
+                    for key in path[:-1]:
+                        place = place.setdefault(key, {})
+                    place[path[-1]] = value
+    return results
+
+
+def _leaves(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Any]:
+    """Yield every entry that is no table, or an empty one, with the keys that lead to it."""
+    for key, entry in value.items():
+        if isinstance(entry, dict) and entry:
+            yield from _leaves(entry, (*path, key))
+        else:
+            yield (*path, key), entry
 
 
 def _rounded(value: Any, digits: int) -> Any:

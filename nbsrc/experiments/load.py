@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbsrc.experiments.campaign import Campaign
-from nbsrc.experiments.collected import collect, mismatches
+from nbsrc.experiments.collected import collect, mismatches, read_recorded
 from nbsrc.experiments.plan import read_plan
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.files import project_root
@@ -63,8 +63,7 @@ def load_recorded(name: str, *, folder: Path | None = None) -> dict[str, Any] | 
     path = where / f"{name}.json"
     if not path.is_file():
         return None
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return read_recorded(path.read_text(encoding="utf-8"))
 
 
 def _file(name: str, folder: Path | None) -> Path:

@@ -12,7 +12,7 @@ import torch
 
 from nbsrc.experiments import read_plan
 from nbsrc.experiments.campaign import Campaign
-from nbsrc.experiments.collected import collect, mismatches, recorded_text
+from nbsrc.experiments.collected import collect, mismatches, read_recorded, recorded_text
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.files import project_root
 from tests.experiments.small import CONTENT, Write, changed
@@ -218,10 +218,19 @@ def test_a_recorded_file_has_a_line_per_run_and_few_digits(write: Write) -> None
     small = campaign(write())
     small.run_missing(["reference"])
     results = collect(small)
-    assert json.loads(recorded_text(results)) == results
-    short = recorded_text(results, 3)
-    assert len(short.splitlines()) == len(recorded_text(results).splitlines())
-    ours, full = (
-        r["runs"][0]["measures"]["gaps"]["test_loss"] for r in (json.loads(short), results)
-    )
+    assert read_recorded(recorded_text(results)) == results
+    assert read_recorded(recorded_text(results, 17)) == results
+    short = read_recorded(recorded_text(results, 3))
+    assert mismatches(small, short) == []
+    ours, full = (r["runs"][0]["measures"]["gaps"]["test_loss"] for r in (short, results))
     assert ours == float(f"{full:.3g}") != full
+    lines = recorded_text(results, 3).splitlines()
+    assert sum('"label": "reference", "' in line for line in lines) == 1
+
+
+def test_runs_without_a_number_stay_without_it_when_recorded(write: Write) -> None:
+    small = campaign(write(changed("runs", "Curvature lost", to={"measures": {}})))
+    small.run_missing(["reference", "Curvature lost"])
+    results = collect(small)
+    results["runs"][1]["measures"] = {"gaps": {"test_loss": None, "more": {}}}
+    assert read_recorded(recorded_text(results, 17)) == results
