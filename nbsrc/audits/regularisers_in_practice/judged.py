@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from nbsrc.audits.finding import Case, collect
@@ -16,7 +18,16 @@ from nbsrc.audits.regularisers_in_practice.records import (
 )
 from nbsrc.claims import Finding
 
-__all__ = ["alike", "best_counts", "penalised_terms", "reference", "shrinkage", "similar", "within"]
+__all__ = [
+    "alike",
+    "best_counts",
+    "penalised_terms",
+    "reference",
+    "shrinkage",
+    "similar",
+    "sum_share",
+    "within",
+]
 
 
 def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> Finding:
@@ -35,23 +46,26 @@ def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> 
     Returns:
         The finding; the slack is in units of what is allowed.
     """
-    cases = _settings(record, first, second, widest)
+    cases = _settings(record, first, second, widest, 1.0)
     return collect(cases, tolerance=0.0, family=f"{first} against {second}")
 
 
-def alike(record: Record, first: str, second: str, *, widest: float = 1.6) -> dict[str, Any]:
+def alike(
+    record: Record, first: str, second: str, *, widest: float = 1.6, factor: float = 1.0
+) -> dict[str, Any]:
     """Count the settings in which two penalties leave the same robustness, see :func:`similar`.
 
     Args:
         record: The experiment.
         first: A penalty.
         second: Another one.
-        widest: Largest strength that counts.
+        widest: Largest strength of the first that counts.
+        factor: The second's strength over the first's.
 
     Returns:
         ``settings``, ``alike``, ``almost_all`` (at least 95 %), ``exceptions`` in words.
     """
-    cases = _settings(record, first, second, widest)
+    cases = _settings(record, first, second, widest, factor)
     exceptions = [words for slack, _, words in cases if slack < 0]
     same = len(cases) - len(exceptions)
     return {
@@ -62,14 +76,15 @@ def alike(record: Record, first: str, second: str, *, widest: float = 1.6) -> di
     }
 
 
-def _settings(record: Record, first: str, second: str, widest: float) -> list[Case]:
+def _settings(record: Record, first: str, second: str, widest: float, factor: float) -> list[Case]:
     """Return the slack of every setting that both penalties have."""
     cases: list[Case] = []
     for net in NETS:
         for attack in ATTACKS:
             others = dict(curve(record, net, second, attack))
             for strength, one in curve(record, net, first, attack):
-                other = others.get(strength)
+                partner = (c for s, c in others.items() if math.isclose(s, factor * strength))
+                other = next(partner, None)
                 if strength > widest or other is None or not (one.values and other.values):
                     continue
                 scale = 1.0 if ATTACKS[attack] == "value" else one.mean
@@ -81,28 +96,35 @@ def _settings(record: Record, first: str, second: str, widest: float) -> list[Ca
 
 
 def best_counts(record: Record, *, least: float = 0.4) -> dict[str, Any]:
-    """Count in how many cells each penalty leaves the most robust networks.
+    """Count in how many settings each penalty leaves the most robust networks.
+
+    By the median over initialisations, which a single collapsed network does not move. A setting
+    counts if all four penalties have the same number of runs in it.
 
     Args:
         record: The experiment.
         least: The smallest strength that counts as reasonably large.
 
     Returns:
-        ``cells``, and the number won by each penalty; where two differ by less than the larger
-        standard deviation both count as won.
+        ``cells``, the number won by each penalty (ties count for all), and ``curvature first``:
+        where curvature has a larger median than the Jacobian penalty.
     """
-    counts: dict[str, Any] = dict.fromkeys(("cells", *PENALTIES), 0)
+    counts: dict[str, Any] = dict.fromkeys(("cells", *PENALTIES, "curvature first"), 0)
     for net in NETS:
         for attack in ATTACKS:
             curves = {penalty: dict(curve(record, net, penalty, attack)) for penalty in PENALTIES}
             for strength in sorted(set.intersection(*(set(c) for c in curves.values()))):
                 here = {penalty: found[strength] for penalty, found in curves.items()}
-                if strength < least or strength > 1.6 or not all(c.values for c in here.values()):
+                done = {found.runs for found in here.values()}
+                known = all(found.values for found in here.values())
+                if not least <= strength <= 1.6 or len(done) > 1 or not known:
                     continue
                 counts["cells"] += 1
-                top = max(here.values(), key=lambda c: c.mean)
+                top = max(found.median for found in here.values())
                 for penalty, found in here.items():
-                    counts[penalty] += top.mean - found.mean <= max(top.spread, found.spread)
+                    counts[penalty] += found.median == top
+                jacobian, curvature = (here[p].median for p in ("JacobianPenalty", "Curvature"))
+                counts["curvature first"] += curvature > jacobian
     return counts
 
 
@@ -121,6 +143,24 @@ def reference(record: Record, net: str, *path: str) -> tuple[float, float, int]:
     return found.mean, found.spread, len(found.values)
 
 
+def sum_share(record: Record, net: str) -> float:
+    r"""Return how much of :math:`\mu^2` the loss does not see, in the references of two classes.
+
+    Args:
+        record: The experiment with two classes.
+        net: Name of the network.
+
+    Returns:
+        :math:`1-\frac12\nu^2/\mu^2=\frac12\|v_++v_-\|^2/\mu^2` from the medians over training
+        images, the largest of all initialisations.
+    """
+    pairs = zip(
+        *(cell(runs_of(record, net), "slopes", name, "median").values for name in ("mu", "nu")),
+        strict=True,
+    )
+    return float(max(1 - nu**2 / 2 / mu**2 for mu, nu in pairs))
+
+
 def within(ours: dict[str, float], printed: dict[str, float], points: float) -> bool:
     """Say whether percentages agree.
 
@@ -135,18 +175,21 @@ def within(ours: dict[str, float], printed: dict[str, float], points: float) -> 
     return all(abs(ours[net] - printed[net]) <= points for net in printed)
 
 
-def penalised_terms(record: Record, strength: float = 1.6) -> dict[str, float]:
-    """Return the largest value of each penalised term on training images, over all networks.
+def penalised_terms(
+    record: Record, strength: float = 1.6, *, which: str = "q95"
+) -> dict[str, float]:
+    """Return how large each penalised term is on training images, in the worst network.
 
     Args:
         record: The experiment with two classes.
         strength: The strength of the penalty; each term is taken on the networks that were
             trained with it, and for 0 on the references.
+        which: ``"q95"``, what 95 % of the images stay below, or ``"largest"``.
 
     Returns:
         mu^2, nu^2/2, the squared gradient norm and the Hessian's norm, by the penalty's name.
     """
-    terms = {
+    terms: dict[str, tuple[str, Callable[[float], float]]] = {
         "JacobianPenalty": ("mu", lambda v: v**2),
         "CrossLipschitz": ("nu", lambda v: v**2 / 2),
         "InputGradient": ("input_gradient", lambda v: v),
@@ -161,7 +204,7 @@ def penalised_terms(record: Record, strength: float = 1.6) -> dict[str, float]:
                 runs_of(record, net, penalty, strength) if strength else runs_of(record, net),
                 "slopes",
                 name,
-                "largest",
+                which,
             ).values
         ]
         largest[penalty] = max(values)

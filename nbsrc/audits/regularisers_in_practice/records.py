@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 __all__ = ["ATTACKS", "NETS", "PENALTIES", "Cell", "cell", "curve", "of_run", "runs_of"]
@@ -26,16 +26,23 @@ class Cell:
         values: The quantity, one per finished run in which it exists.
         seeds: The seeds of these runs.
         diverged: Number of runs that ended in NaN or infinity.
+        runs: Number of runs that were done, these and those without the quantity included.
     """
 
     values: tuple[float, ...]
     seeds: tuple[int, ...]
     diverged: int = 0
+    runs: int = 0
 
     @property
     def mean(self) -> float:
         """The mean, NaN without values."""
         return mean(self.values) if self.values else math.nan
+
+    @property
+    def median(self) -> float:
+        """The median, NaN without values; a single collapsed network does not move it."""
+        return median(self.values) if self.values else math.nan
 
     @property
     def spread(self) -> float:
@@ -102,6 +109,7 @@ def cell(runs: list[Run], *path: str) -> Cell:
         values=tuple(value for _, value in kept),
         seeds=tuple(seed for seed, _ in kept),
         diverged=sum(run["status"] == "diverged" for run in runs),
+        runs=len(runs),
     )
 
 

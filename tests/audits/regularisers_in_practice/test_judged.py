@@ -25,7 +25,7 @@ def run(net: str, penalty: str | None, strength: float | None, seed: int, robust
     measures["gaps"] = {"test_accuracy": 0.9}
     scale = 1.0 if penalty is None else 0.01
     measures["slopes"] = {
-        name: {"mean": 10 * scale, "largest": 20 * scale}
+        name: {"mean": 10 * scale, "median": 9 * scale, "q95": 15 * scale, "largest": 20 * scale}
         for name in ("mu", "nu", "nu_gamma", "input_gradient", "curvature")
     }
     measures["slopes"]["shares"] = {"input_gradient": 1 - scale}
@@ -67,7 +67,7 @@ def test_diverged_runs_and_missing_numbers_are_counted_and_left_out(record: dict
     runs[0]["status"], runs[0]["measures"] = "diverged", {}
     runs[1]["measures"]["C&W"]["mean"] = None
     found = cell(runs, "C&W", "mean")
-    assert (found.diverged, found.seeds, found.spread) == (1, (2,), 0.0)
+    assert (found.diverged, found.runs, found.seeds, found.spread) == (1, 3, (2,), 0.0)
     assert of_run(runs[0], "C&W", "mean") is None
     assert math.isnan(cell([], "C&W", "mean").mean)
 
@@ -92,12 +92,30 @@ def test_equal_penalties_are_similar_and_a_shifted_one_is_not(record: dict) -> N
 
 def test_the_winner_wins_and_ties_are_shared(record: dict) -> None:
     counts = judged.best_counts(record)
-    assert counts["cells"] == 16
-    assert counts["Curvature"] == 16
+    assert (counts["cells"], counts["Curvature"], counts["curvature first"]) == (16, 16, 16)
     assert counts["JacobianPenalty"] == 0
     tied = judged.best_counts(record, least=0.1)
-    assert tied["cells"] == 24
-    assert tied["JacobianPenalty"] == 8
+    assert (tied["cells"], tied["JacobianPenalty"], tied["curvature first"]) == (24, 8, 16)
+
+
+def test_one_collapsed_network_does_not_decide_and_unequal_numbers_of_runs_do_not_count(
+    record: dict,
+) -> None:
+    lost = runs_of(record, "lenet5", "Curvature", 1.6)[2]
+    lost["measures"] |= {"PGD": {"value": 0.0}}
+    assert judged.best_counts(record)["Curvature"] == 16
+    lost["measures"] |= {"PGD": {"value": None}}
+    assert judged.best_counts(record)["cells"] == 16
+    record["runs"].remove(lost)
+    assert judged.best_counts(record)["cells"] == 12
+
+
+def test_a_factor_compares_different_strengths(record: dict) -> None:
+    for one in runs_of(record, "lenet5", "CrossLipschitz", 0.4):
+        one["measures"]["C&W"]["mean"] += 1.0
+    counted = judged.alike(record, "JacobianPenalty", "CrossLipschitz", factor=0.25)
+    assert (counted["settings"], counted["alike"]) == (16, 15)
+    assert counted["exceptions"][0].startswith("lenet5, C&W, strength 1.6")
 
 
 def test_percentages_are_compared_in_points() -> None:
@@ -106,10 +124,12 @@ def test_percentages_are_compared_in_points() -> None:
 
 
 def test_terms_and_shrinkage(record: dict) -> None:
-    terms = judged.penalised_terms(record)
+    terms = judged.penalised_terms(record, which="largest")
     assert math.isclose(terms["JacobianPenalty"], 0.04)
     assert math.isclose(terms["CrossLipschitz"], 0.02)
-    assert judged.penalised_terms(record, 0)["Curvature"] == 20
+    assert judged.penalised_terms(record, 0, which="largest")["Curvature"] == 20
+    assert judged.penalised_terms(record, 0)["Curvature"] == 15
+    assert math.isclose(judged.sum_share(record, "lenet5"), 0.5)
     shrunk = judged.shrinkage(record, "lenet5")["Curvature"]
     assert math.isclose(shrunk["nu"], 100)
     assert shrunk["share"] == 0.99
