@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from nbsrc.data import ImageData
-from nbsrc.experiments.kinds import build_augmentation, build_regularizer, build_schedule
+from nbsrc.experiments.kinds import AUGMENTATIONS, SCHEDULES, build_described, build_regularizer
 from nbsrc.experiments.measures import ATTACKS, compute
 from nbsrc.experiments.plan import ExperimentPlan
 from nbsrc.experiments.runs import RunSpec
@@ -94,8 +94,8 @@ def execute(
             generator=torch.Generator().manual_seed(seed),
             recorder=norms,
             regularizer=build_regularizer(run.regularizer, model, shape, seed),
-            schedule=build_schedule(run.schedule),
-            augmentation=build_augmentation(run.augmentation),
+            schedule=build_described(run.schedule, SCHEDULES),
+            augmentation=build_described(run.augmentation, AUGMENTATIONS),
             checkpoint=checkpoint,
         )
     except TrainingDiverged as error:

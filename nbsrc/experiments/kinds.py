@@ -17,12 +17,12 @@ from nbsrc.regularizers import Regularizer, Threat, batch_norm_names, compose, w
 from nbsrc.training import Augmentation, CropAndFlip, InverseDecay, Schedule, StepDecay
 
 __all__ = [
-    "build_augmentation",
+    "AUGMENTATIONS",
+    "SCHEDULES",
+    "build_described",
     "build_regularizer",
-    "build_schedule",
-    "check_augmentation",
+    "check_described",
     "check_regularizers",
-    "check_schedule",
 ]
 
 Spec = Mapping[str, Any]
@@ -31,44 +31,41 @@ _REGULARIZERS: dict[str, Any] = {
     for name, kind in vars(regularizers).items()
     if inspect.isclass(kind) and issubclass(kind, Regularizer) and is_dataclass(kind)
 }
-_SCHEDULES: dict[str, Callable[..., Schedule]] = {
+#: The schedules that an experiment file can name.
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "StepDecay": StepDecay,
     "InverseDecay": InverseDecay,
 }
-_AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {"CropAndFlip": CropAndFlip}
+#: The augmentations that an experiment file can name.
+AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {"CropAndFlip": CropAndFlip}
 _ALL = ["*"]
 
 
-def check_schedule(where: str, spec: object) -> Spec | None:
-    """Check the description of a schedule.
-
-    Args:
-        where: Name of the place in the file.
-        spec: ``{kind: StepDecay, milestones: [...]}`` or so, or None.
-
-    Returns:
-        The description.
-
-    Raises:
-        ValueError: If it describes none.
-    """
-    return _check_simple(where, spec, _SCHEDULES)
-
-
-def check_augmentation(where: str, spec: object) -> Spec | None:
-    """Check the description of an augmentation.
+def check_described(
+    where: str, spec: object, kinds: Mapping[str, Callable[..., Any]]
+) -> Spec | None:
+    """Check the description of something that needs no network, by building it.
 
     Args:
         where: Name of the place in the file.
         spec: ``{kind: CropAndFlip, padding: 4}`` or so, or None.
+        kinds: The classes that may be named, ``SCHEDULES`` or ``AUGMENTATIONS``.
 
     Returns:
         The description.
 
     Raises:
-        ValueError: If it describes none.
+        ValueError: If it describes none; the message names the argument.
     """
-    return _check_simple(where, spec, _AUGMENTATIONS)
+    if spec is None:
+        return None
+    entry = table(where, spec, None, ("kind",))
+    choice(f"{where}.kind", entry["kind"], tuple(kinds))
+    try:
+        build_described(entry, kinds)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from error
+    return entry
 
 
 def check_regularizers(where: str, spec: object) -> tuple[Spec, ...]:
@@ -98,28 +95,20 @@ def check_regularizers(where: str, spec: object) -> tuple[Spec, ...]:
     return checked
 
 
-def build_schedule(spec: Spec | None) -> Schedule | None:
-    """Build a schedule.
+def build_described(spec: Spec | None, kinds: Mapping[str, Callable[..., Any]]) -> Any:
+    """Build what a description stands for.
 
     Args:
         spec: A checked description.
+        kinds: The classes, ``SCHEDULES`` or ``AUGMENTATIONS``.
 
     Returns:
-        The schedule, None for None.
+        The object, None for None.
     """
-    return None if spec is None else _built(_SCHEDULES, spec)
-
-
-def build_augmentation(spec: Spec | None) -> Augmentation | None:
-    """Build an augmentation.
-
-    Args:
-        spec: A checked description.
-
-    Returns:
-        The augmentation, None for None.
-    """
-    return None if spec is None else _built(_AUGMENTATIONS, spec)
+    if spec is None:
+        return None
+    given = {key: parsed_value(value) for key, value in spec.items() if key != "kind"}
+    return kinds[spec["kind"]](**given)
 
 
 def build_regularizer(
@@ -187,26 +176,3 @@ def _allowed(kind: Any) -> list[str]:
     """Return the arguments that a file may give."""
     names = [field.name for field in fields(kind) if field.init]
     return [name for name in names if name != "generator"]
-
-
-def _check_simple(where: str, spec: object, kinds: Mapping[str, Callable[..., Any]]) -> Spec | None:
-    """Return a checked description of something that needs no network.
-
-    Raises:
-        ValueError: If it describes none.
-    """
-    if spec is None:
-        return None
-    entry = table(where, spec, None, ("kind",))
-    choice(f"{where}.kind", entry["kind"], tuple(kinds))
-    try:
-        _built(kinds, entry)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from error
-    return entry
-
-
-def _built(kinds: Mapping[str, Callable[..., Any]], spec: Spec) -> Any:
-    """Return what a description stands for."""
-    given = {key: parsed_value(value) for key, value in spec.items() if key != "kind"}
-    return kinds[spec["kind"]](**given)

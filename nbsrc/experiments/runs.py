@@ -12,7 +12,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from nbsrc.experiments.grid import Cell
-from nbsrc.experiments.kinds import check_augmentation, check_regularizers, check_schedule
+from nbsrc.experiments.kinds import AUGMENTATIONS, SCHEDULES, check_described, check_regularizers
 from nbsrc.experiments.measures import check_measures
 from nbsrc.experiments.schema import choice, number, table
 from nbsrc.experiments.sizes import Sizes
@@ -149,8 +149,8 @@ def read_run(cell: Cell, common: Mapping[str, Any]) -> RunSpec:
         width=width,
         settings=_settings(where, parts["training"] or {}),
         start=None if own.get("start") is None else str(own["start"]),
-        schedule=check_schedule(f"{where}.schedule", parts["schedule"]),
-        augmentation=check_augmentation(f"{where}.augmentation", parts["augmentation"]),
+        schedule=check_described(f"{where}.schedule", parts["schedule"], SCHEDULES),
+        augmentation=check_described(f"{where}.augmentation", parts["augmentation"], AUGMENTATIONS),
         regularizer=check_regularizers(f"{where}.regularizer", parts["regularizer"]),
         measures=check_measures(f"{where}.measures", parts["measures"]),
     )

@@ -10,12 +10,12 @@ from torch import nn
 
 from nbsrc import regularizers
 from nbsrc.experiments.kinds import (
-    build_augmentation,
+    AUGMENTATIONS,
+    SCHEDULES,
+    build_described,
     build_regularizer,
-    build_schedule,
-    check_augmentation,
+    check_described,
     check_regularizers,
-    check_schedule,
 )
 from nbsrc.regularizers import Regularizer
 from nbsrc.training import CropAndFlip, InverseDecay, StepDecay
@@ -111,11 +111,16 @@ def test_several_regularisers_act_together_with_random_numbers_of_their_own() ->
 
 def test_schedules_and_augmentations_are_built() -> None:
     step = {"kind": "StepDecay", "milestones": [1, 2], "divide_by": 2}
-    assert build_schedule(check_schedule("s", step)) == StepDecay((1, 2), 2)
-    assert build_schedule(check_schedule("s", {"kind": "InverseDecay"})) == InverseDecay()
-    crop = {"kind": "CropAndFlip", "padding": 1, "flip": False}
-    assert build_augmentation(check_augmentation("a", crop)) == CropAndFlip(1, flip=False)
-    assert build_schedule(None) is None
-    assert build_augmentation(check_augmentation("a", None)) is None
+    for spec, kinds, expected in (
+        (step, SCHEDULES, StepDecay((1, 2), 2)),
+        ({"kind": "InverseDecay"}, SCHEDULES, InverseDecay()),
+        (
+            {"kind": "CropAndFlip", "padding": 1, "flip": False},
+            AUGMENTATIONS,
+            CropAndFlip(1, flip=False),
+        ),
+        (None, SCHEDULES, None),
+    ):
+        assert build_described(check_described("s", spec, kinds), kinds) == expected
     with pytest.raises(ValueError, match=r"a: .*'size'"):
-        check_augmentation("a", {"kind": "CropAndFlip", "size": 3})
+        check_described("a", {"kind": "CropAndFlip", "size": 3}, AUGMENTATIONS)
