@@ -133,7 +133,7 @@ class Campaign:
         Returns:
             Whether it was done here, None if another process holds it.
         """
-        if self.finished(run, seed) is not None:
+        if self._done(run, seed):
             return False
         if run.start is not None:
             self._run(self.runs[run.start], seed, wait=True)
@@ -141,17 +141,29 @@ class Campaign:
         with self.store.claimed(name, wait=wait) as mine:
             if not mine:
                 return None
-            if self.finished(run, seed) is not None:
+            if self._done(run, seed):
                 return False
             record, model = self._record(run, seed, name)
-            needed = any(other.start == run.label for other in self.runs.values())
-            self.store.keep(name, record, model if needed else None)
+            self.store.keep(name, record, model if self._is_start(run) else None)
         return True
+
+    def _done(self, run: RunSpec, seed: int) -> bool:
+        """Return whether a run needs no more work: its record is there, and weights if needed."""
+        record = self.finished(run, seed)
+        if record is None:
+            return False
+        wanted = self._is_start(run) and record["status"] == "finished"
+        return not wanted or self.store.weights(file_name(run, seed)).is_file()
+
+    def _is_start(self, run: RunSpec) -> bool:
+        """Return whether another run starts from a run's final weights."""
+        return any(other.start == run.label for other in self.runs.values())
 
     def _record(self, run: RunSpec, seed: int, name: str) -> tuple[dict[str, Any], Any]:
         """Return the record of a run and its network."""
-        identity, start = self.identity(run, seed), None
+        identity, start, before = self.identity(run, seed), None, None
         if run.start is not None:
+            before = self.finished(self.runs[run.start], seed)
             start = self.store.weights(file_name(self.runs[run.start], seed))
         head = {
             "label": run.label,
@@ -163,7 +175,7 @@ class Campaign:
             "code": code_digest(),
             "provenance": provenance(device=self.device) | {"data": self.data.checksum()},
         }
-        if start is not None and not start.is_file():
+        if before is not None and before["status"] == "diverged":
             message = f"the run it starts from, {run.start!r}, diverged"
             return head | {
                 "status": "diverged", "message": message, "seconds": 0.0, "measure_seconds": 0.0,

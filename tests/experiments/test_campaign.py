@@ -141,6 +141,27 @@ def test_a_diverging_run_is_a_result_and_so_are_those_that_start_from_it(write: 
     assert mismatches(small, results) == []
 
 
+def test_a_start_whose_weights_are_gone_is_run_again_and_not_taken_for_diverged(
+    write: Write,
+) -> None:
+    small = campaign(write())
+    small.run_missing()
+    before = numbers(collect(small))
+    small.store.weights("reference-s0").unlink()
+    small.store.record("curvature-1-s0").unlink()
+    assert small.run_missing() == 2
+    assert numbers(collect(small)) == before
+
+
+def test_a_finished_run_that_becomes_a_start_is_run_again_for_its_weights(write: Write) -> None:
+    alone = {"reference": {}}
+    assert campaign(write(changed("runs", to=alone))).run_missing() == 1
+    more = alone | {"tuned": {"start": "reference"}}
+    small = campaign(write(changed("runs", to=more)))
+    assert small.run_missing() == 2
+    assert {run["status"] for run in collect(small)["runs"]} == {"finished"}
+
+
 def test_two_processes_share_the_runs(write: Write) -> None:
     path = write()
     folder = path.parent / "runs"
