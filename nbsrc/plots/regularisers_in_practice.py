@@ -38,24 +38,26 @@ def draw_robustness(record: Record) -> tuple[Figure, Rows]:
         record: The experiment.
 
     Returns:
-        The figure, a row per network and a column per attack, and a row of data per point.
+        The figure, a row per attack and a column per network, and a row of data per point.
     """
     figure, axes = plt.subplots(
-        len(NETS), len(ATTACKS), figsize=(9.6, 5.0), sharex=True, squeeze=False
+        len(ATTACKS), len(NETS), figsize=(6.4, 8.8), sharex=True, squeeze=False
     )
     rows: Rows = []
-    for line, net in enumerate(NETS):
-        for column, attack in enumerate(ATTACKS):
+    for line, attack in enumerate(ATTACKS):
+        for column, net in enumerate(NETS):
             axis = axes[line][column]
             rows += _panel(axis, record, net, attack)
-            axis.set_title(f"{_TITLES[net]}, {attack}", fontsize=9)
+            axis.set_title(f"{_TITLES[net]}, {attack}", fontsize=10)
             axis.set_xscale("log")
-            if line == len(NETS) - 1:
-                axis.set_xlabel(r"strength $\lambda$ (no unit)")
-        axes[line][0].set_ylabel("accuracy under attack")
-        axes[line][2].set_ylabel(r"$\ell_2$ size needed (pixel units)")
+        size = ATTACKS[attack] == "mean"
+        axes[line][0].set_ylabel(
+            r"$\ell_2$ size (pixel units)" if size else "accuracy under attack"
+        )
+    for axis in axes[-1]:
+        axis.set_xlabel(r"strength $\lambda$ (no unit)")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=9)
     return figure, rows
 
 
