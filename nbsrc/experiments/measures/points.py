@@ -65,7 +65,7 @@ def quantiles(values: Tensor) -> dict[str, float] | None:
         values: Numbers in one dimension.
 
     Returns:
-        The levels 0, 0.05, 0.25, 0.5, 0.75, 0.95 and 1 as texts, with quantiles; None without values.
+        Quantiles by level, 0, 0.05, 0.25, 0.5, 0.75, 0.95 and 1 as texts; None without values.
     """
     if not len(values):
         return None
