@@ -27,8 +27,13 @@ NBSRC = f"{sys.executable} -m nbsrc"
 MODULES = LAYOUT.relative(sorted((LAYOUT.root / "nbsrc").rglob("*.py")))
 BOOK_SOURCES = LAYOUT.relative(book_sources(LAYOUT.root))
 BUILD_TIMES = LAYOUT.relative(sorted((LAYOUT.root / "results").glob("build_times.json")))
+EXPERIMENTS = LAYOUT.relative(sorted((LAYOUT.root / "experiments").glob("*.yml")))
+RECORDS = [f"results/{Path(path).stem}.json" for path in EXPERIMENTS
+           if (LAYOUT.root / "results" / f"{Path(path).stem}.json").is_file()]
+LIVE = sorted({f"build/runs/{TIER}/{run}.json" for source in SOURCES.values()
+               for run in source.settings.runs})
 LEDGER_PAGES = ["book/ledger.md", *(f"book/ledger_{paper}.md" for paper in PAPERS),
-                "book/status.md", "book/_generated/counts.md"]
+                "book/status.md", "book/_generated/counts.md", "book/_generated/training.md"]
 
 
 wildcard_constraints:
@@ -134,7 +139,7 @@ rule ledger:
         expand("build/evidence/{notebook}.json", notebook=SOURCES),
         expand("build/status/{notebook}.json", notebook=SOURCES),
         expand("claims/{paper}.yml", paper=PAPERS),
-        BUILD_TIMES,
+        BUILD_TIMES, EXPERIMENTS, RECORDS, LIVE,
         LAYOUT.relative(LAYOUT.scan.of_modules(["nbsrc.claims.command"])),
     output:
         "build/ledger.json",

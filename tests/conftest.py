@@ -23,7 +23,7 @@ from nbsrc.files import project_root, write_json_atomic, write_text_atomic
 def main(argv):
     root = project_root()
     write_json_atomic(root / "build/ledger.json", [])
-    for page in ("ledger", "ledger_A", "status", "_generated/counts"):
+    for page in ("ledger", "ledger_A", "status", "_generated/counts", "_generated/training"):
         write_text_atomic(root / f"book/{page}.md", f"# {page}\\n")
     return 0
 """

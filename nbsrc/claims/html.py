@@ -19,6 +19,7 @@ __all__ = [
     "breakable",
     "evidence_html",
     "number",
+    "scrolling_table",
     "split_maths",
     "text_html",
     "value_html",
@@ -131,6 +132,31 @@ def badge(verdict: str) -> str:
     return (
         f'<span class="nb-badge nb-{verdict}"><span aria-hidden="true">{SYMBOLS[verdict]}</span> '
         f"{VERDICTS[verdict]}</span>"
+    )
+
+
+def scrolling_table(
+    label: str, heads: Sequence[str], lines: Sequence[tuple[str, Sequence[str]]]
+) -> str:
+    """Render a table that scrolls sideways where it has no room.
+
+    Args:
+        label: What the table shows, for those who hear the page.
+        heads: The columns' names.
+        lines: HTML of the first cell of a line, which is the line's header, and of the others.
+
+    Returns:
+        HTML.
+    """
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    body = "\n".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for first, cells in lines
+    )
+    return (
+        f'<div class="nb-counts nb-lines" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+        "</div>"
     )
 
 

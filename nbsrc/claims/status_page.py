@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from nbsrc.claims.html import number, value_html
+from nbsrc.claims.html import number, scrolling_table, value_html
 
 __all__ = ["status_page"]
 
@@ -30,7 +30,8 @@ def status_page(statuses: Sequence[Mapping[str, Any]], times: Mapping[str, Any] 
     """
     blocks = [
         "# Status of the build",
-        "What the build that made these pages ran, and how long it took.",
+        "What the build that made these pages ran, and how long it took. A check agrees when its "
+        "evidence supports the verdict in the ledger.",
         "## Notebooks",
         _notebook_table(statuses) if statuses else "No notebook has run in this build.",
         "## Environments",
@@ -42,15 +43,7 @@ def status_page(statuses: Sequence[Mapping[str, Any]], times: Mapping[str, Any] 
 
 
 def _notebook_table(statuses: Sequence[Mapping[str, Any]]) -> str:
-    heads = (
-        "Notebook",
-        "tier",
-        "seed",
-        "seconds",
-        "code cells",
-        "checks that agree with the ledger",
-        "finished (UTC)",
-    )
+    heads = ("Notebook", "tier", "seed", "seconds", "checks that agree", "finished (UTC)")
     lines = []
     for status in statuses:
         stem = str(status["notebook"])
@@ -59,13 +52,12 @@ def _notebook_table(statuses: Sequence[Mapping[str, Any]]) -> str:
             str(status.get("tier", "")),
             str(status.get("seed", "")),
             _seconds(status.get("seconds")),
-            str(status.get("code_cells", "")),
             f"{status.get('checks_passed', '?')} of {status.get('checks_total', '?')}",
             str(status.get("finished", "")).replace("T", " ")[:16],
         ]
         link = f'<a href="notebooks/{escape(stem)}.html">{title}</a>'
         lines.append((link, [escape(cell) for cell in cells]))
-    return _table("Notebooks of this build", heads, lines)
+    return scrolling_table("Notebooks of this build", heads, lines)
 
 
 def _environment_table(statuses: Sequence[Mapping[str, Any]]) -> str:
@@ -80,7 +72,9 @@ def _environment_table(statuses: Sequence[Mapping[str, Any]]) -> str:
         (escape(", ".join(stems)), [escape(dict(key).get(name, "")) for name in names])
         for key, stems in groups.items()
     ]
-    return _table("Environments", ("Notebooks", *(name.replace("_", " ") for name in names)), lines)
+    return scrolling_table(
+        "Environments", ("Notebooks", *(name.replace("_", " ") for name in names)), lines
+    )
 
 
 def _build_times(times: Mapping[str, Any] | None) -> str:
@@ -97,20 +91,6 @@ def _build_times(times: Mapping[str, Any] | None) -> str:
             rest.update(value if isinstance(value, Mapping) else {key: value})
     provenance = f"<div><p>Measured with: {value_html(rest)}.</p></div>" if rest else ""
     return "\n".join(lines) + (f"\n\n{provenance}" if provenance else "")
-
-
-def _table(label: str, heads: Sequence[str], lines: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Return an HTML table that scrolls sideways; the first cell of a line is its header."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    body = "\n".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for first, cells in lines
-    )
-    return (
-        f'<div class="nb-counts" tabindex="0" role="region" aria-label="{escape(label)}">'
-        f'<table class="table">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
-        "</div>"
-    )
 
 
 def _seconds(value: Any) -> str:

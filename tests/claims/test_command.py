@@ -8,7 +8,9 @@ import pytest
 
 from nbsrc.claims.command import main
 
-PAGES = ("ledger.md", "ledger_A.md", "status.md", "_generated/counts.md")
+PAGES = (
+    "ledger.md", "ledger_A.md", "status.md", "_generated/counts.md", "_generated/training.md",
+)  # fmt: skip
 
 
 @pytest.fixture
