@@ -25,6 +25,10 @@ SPECS = {
     "layer_norms": {"ords": [1, "inf"]},
     "layer_spectra": {},
     "margins": {"bins": 8},
+    "predictions": {"bins": 5},
+    "rescaled_logits": {},
+    "loss_change": {"eps": "1/32", "steps": 3},
+    "layer_changes": {"eps": "1/32", "steps": 2},
     "slopes": {},
 }
 

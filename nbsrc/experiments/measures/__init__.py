@@ -15,7 +15,9 @@ from torch import nn
 
 from nbsrc.data import ImageData
 from nbsrc.experiments.measures.attacked import ATTACKING
+from nbsrc.experiments.measures.changes import CHANGES
 from nbsrc.experiments.measures.networks import NETWORKS
+from nbsrc.experiments.measures.predictions import PREDICTIONS
 from nbsrc.experiments.schema import choice, parsed_value, table
 from nbsrc.experiments.slopes import slopes
 
@@ -23,9 +25,15 @@ __all__ = ["ATTACKS", "MEASURES", "check_measures", "compute"]
 
 Measure = Callable[..., dict[str, Any]]
 #: The measures that an experiment file can name.
-MEASURES: dict[str, Measure] = {**ATTACKING, **NETWORKS, "slopes": slopes}
+MEASURES: dict[str, Measure] = {
+    **ATTACKING,
+    **CHANGES,
+    **NETWORKS,
+    **PREDICTIONS,
+    "slopes": slopes,
+}
 #: The measures that attack test images: a tier's ``attacked`` says how many.
-ATTACKS: tuple[str, ...] = tuple(ATTACKING)
+ATTACKS: tuple[str, ...] = (*ATTACKING, *CHANGES)
 
 
 def check_measures(where: str, specs: object) -> dict[str, dict[str, Any]]:

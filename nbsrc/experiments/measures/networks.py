@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,12 @@ from torch import nn
 from nbsrc.data import ImageData
 from nbsrc.experiments.measures.points import image_shape, probabilities, quantiles
 from nbsrc.layer_norms import layer_norms, to_rows
-from nbsrc.layer_spectra import layer_spectra
+from nbsrc.layer_spectra import (
+    LayerSpectrum,
+    Spectrum,
+    circular_singular_values,
+    layer_spectra,
+)
 from nbsrc.layer_spectra import to_rows as spectrum_rows
 from nbsrc.margins import margin
 from nbsrc.training import evaluate
@@ -38,10 +44,40 @@ def _norms(
 
 
 def _spectra(
-    model: nn.Module, data: ImageData, _images: int | None, _: int, *, max_entries: int = 2**24
-) -> dict[str, Any]:
+    model: nn.Module, data: ImageData, _images: int | None, _: int, *,
+    max_entries: int = 2**24, circular: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Statistics of the singular values of every layer.
+
+    Returns:
+        Rows by layer. With ``circular`` a layer whose dense matrix would be too large gets the
+        singular values of its convolution on the torus, stride left out, and a remark that says so;
+        ``operator`` says which a row has.
+    """
     found = layer_spectra(model, image_shape(data), max_entries=max_entries)
-    return {"layers": spectrum_rows(found)}
+    rows = []
+    for record in found:
+        shape = record.weight_shape or ()
+        fourier = circular and record.spectrum is None and record.kind == "conv" and len(shape) == 4
+        if fourier:
+            record = _on_the_torus(model, record)
+        operator = "none" if record.spectrum is None else "torus" if fourier else "layer"
+        rows.append({**spectrum_rows([record])[0], "operator": operator})
+    return {"layers": rows}
+
+
+def _on_the_torus(model: nn.Module, record: LayerSpectrum) -> LayerSpectrum:
+    """Return the record of a convolution with its singular values on the torus, without stride."""
+    assert record.input_size is not None
+    assert record.weight_shape is not None
+    layer = model if record.name == "(model)" else model.get_submodule(record.name)
+    assert isinstance(layer, nn.Conv2d)
+    weight, groups = layer.weight, layer.groups
+    values = circular_singular_values(weight.cpu(), record.input_size, groups=groups)
+    pixels = math.prod(record.input_size)
+    outputs, inputs = record.weight_shape[0], record.weight_shape[1] * groups
+    found = Spectrum(values, outputs * pixels, inputs * pixels)
+    return replace(record, spectrum=found, remark="circular convolution without stride")
 
 
 def _margins(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nbsrc.data import ImageData
 from nbsrc.layer_trace import model_preserved
 
-__all__ = ["first_test_images", "image_shape", "probabilities", "quantiles"]
+__all__ = ["first_test_images", "image_shape", "logits", "probabilities", "quantiles"]
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -40,9 +40,22 @@ def probabilities(model: nn.Module, x: Tensor) -> Tensor:
     Returns:
         Probabilities in float64 on the CPU, ``[batch, classes]``.
     """
+    return logits(model, x).softmax(1)
+
+
+def logits(model: nn.Module, x: Tensor) -> Tensor:
+    """Return the outputs of a network in eval mode.
+
+    Args:
+        model: The network; it stays as it was.
+        x: ``[batch, *input]``.
+
+    Returns:
+        Outputs in float64 on the CPU, ``[batch, classes]``.
+    """
     device = next(model.parameters()).device
-    with model_preserved(model):
-        parts = [model(part.to(device)).double().softmax(1).cpu() for part in x.split(1000)]
+    with model_preserved(model), torch.no_grad():
+        parts = [model(part.to(device)).double().cpu() for part in x.split(1000)]
     return torch.cat(parts)
 
 
