@@ -115,7 +115,7 @@ def _live_table(live: Sequence[Results]) -> str:
                 number(len(results["runs"])),
                 number(_diverged(results)),
                 number(round(results["seconds"], 1)),
-                text_html(str(results["description"])),
+                _words(str(results["description"])),
             ],
         )
         for results in live
@@ -128,10 +128,14 @@ def _rest_table(plans: Sequence[ExperimentPlan]) -> str:
     lines = []
     for plan in plans:
         runs = sum(run.seeds for run in plan.runs_of("paper"))
-        cells = [escape(plan.data), number(runs), text_html(plan.description)]
+        cells = [escape(plan.data), number(runs), _words(plan.description)]
         lines.append((_name(plan.name), cells))
     heads = ("Experiment", "data", "runs at the tier paper", "what it asks")
     return scrolling_table("Experiments without results", heads, lines)
+
+
+def _words(text: str) -> str:
+    return f"<p>{text_html(text)}</p>"
 
 
 def _diverged(results: Results) -> int:
