@@ -14,17 +14,20 @@ from nbsrc.layer_trace import model_preserved
 __all__ = ["check_images", "check_seed", "predictions", "under_attack"]
 
 
-def check_images(net: nn.Module, x: Tensor, y: Tensor) -> None:
-    """Refuse what is no batch of images in [0, 1] with labels.
+def check_images(
+    net: nn.Module, x: Tensor, y: Tensor, bounds: tuple[float, float] | None = (0.0, 1.0)
+) -> None:
+    """Refuse what is no batch of images between the bounds with labels.
 
     Args:
         net: The network.
         x: ``[batch, *input]``.
         y: ``[batch]``.
+        bounds: Smallest and largest allowed value, None for none.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If shapes do not fit, or values are outside [0, 1].
+        ValueError: If shapes do not fit, or values are not finite or outside the bounds.
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"net must be a torch.nn.Module, got {type(net).__name__}")
@@ -37,10 +40,11 @@ def check_images(net: nn.Module, x: Tensor, y: Tensor) -> None:
             f"x must be [batch, *input] with labels [batch], got {tuple(x.shape)} and "
             f"{tuple(y.shape)}"
         )
-    if not bool(torch.isfinite(x).all()) or float(x.min()) < 0 or float(x.max()) > 1:
+    low, high = (-torch.inf, torch.inf) if bounds is None else bounds
+    if not bool(torch.isfinite(x).all()) or float(x.min()) < low or float(x.max()) > high:
         raise ValueError(
-            "x must lie in [0, 1] (put a normalisation into the network), got values from "
-            f"{float(x.min()):.3g} to {float(x.max()):.3g}"
+            f"x must lie in [{low:g}, {high:g}] (put a normalisation into the network), got values "
+            f"from {float(x.min()):.3g} to {float(x.max()):.3g}"
         )
 
 

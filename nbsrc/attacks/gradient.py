@@ -23,6 +23,7 @@ __all__ = ["AttackResult", "fgsm", "pgd"]
 #: Makes the loss of a batch from its labels.
 LossOf = Callable[[Tensor], AttackLoss]
 PIXELS = (0.0, 1.0)
+Bounds = tuple[float, float] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +44,19 @@ class AttackResult:
 def pgd(
     net: nn.Module, x: Tensor, y: Tensor, eps: float, p: float = math.inf, *,
     steps: int = 10, alpha: float | None = None, restarts: int = 1, loss: LossOf = CrossEntropy,
-    seed: int = 0, batch_size: int = 250,
+    seed: int = 0, batch_size: int = 250, bounds: Bounds = PIXELS,
 ) -> AttackResult:  # fmt: skip
     r"""Projected gradient descent in the lp ball and in the pixel box, with random restarts.
 
     .. math:: x_k = \mathrm{clip}_{[0,1]}\,\Pi_{B_\epsilon(x)}(x_{k-1} + \alpha v_k)
 
-    with the direction :math:`v_k` of (18). Clipping moves every pixel towards its clean value or
-    not at all, so the iterate stays in the ball for every p. The first attempt that the network
-    gets wrong counts; restarts attack only what is left.
+    with the direction :math:`v_k` of (18); without ``bounds`` nothing is clipped. Clipping moves
+    every pixel towards its clean value or not at all, so the iterate stays in the ball for every
+    p. The first attempt that the network gets wrong counts; restarts attack only what is left.
 
     Args:
         net: The network, any mode; it is attacked in evaluation mode and left as it was.
-        x: Images in [0, 1], ``[batch, *input]``.
+        x: Images between the bounds, ``[batch, *input]``.
         y: Labels, ``[batch]``.
         eps: Largest perturbation, at least 0.
         p: 1, 2 or infinity.
@@ -65,6 +66,8 @@ def pgd(
         loss: Makes the loss from labels; by default the cross-entropy.
         seed: Seed of the starts.
         batch_size: Images per batch.
+        bounds: Smallest and largest value of a pixel; None for images without, such as
+            standardised ones.
 
     Returns:
         The attack.
@@ -73,16 +76,17 @@ def pgd(
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range, see also :func:`nbsrc.operator_norm.pga`.
     """
-    check_images(net, x, y)
+    check_images(net, x, y, bounds)
     if restarts < 1:
         raise ValueError(f"restarts must be at least 1, got {restarts}")
     step = 2.5 * eps / steps if alpha is None else alpha
     generator = torch.Generator(device="cpu").manual_seed(check_seed(seed))
 
     def attempt(images: Tensor, labels: Tensor) -> Tensor:
-        start = uniform_in_ball(images.cpu(), eps, p, generator).to(images.device).clamp(*PIXELS)
+        start = uniform_in_ball(images.cpu(), eps, p, generator).to(images.device)
+        start = start if bounds is None else start.clamp(*bounds)
         return pga(
-            net, images, eps, p, loss(labels), step, steps, start, bounds=PIXELS, on_zero="keep"
+            net, images, eps, p, loss(labels), step, steps, start, bounds=bounds, on_zero="keep"
         ).x
 
     words = f"PGD, {steps} steps of {step:.4g}, {restarts} random start(s)"
@@ -91,18 +95,19 @@ def pgd(
 
 def fgsm(
     net: nn.Module, x: Tensor, y: Tensor, eps: float, p: float = math.inf, *,
-    loss: LossOf = CrossEntropy, batch_size: int = 250,
+    loss: LossOf = CrossEntropy, batch_size: int = 250, bounds: Bounds = PIXELS,
 ) -> AttackResult:  # fmt: skip
     r"""One step of size :math:`\epsilon` from the image itself along the lp-steepest direction.
 
     Args:
         net: The network, any mode; it is left as it was.
-        x: Images in [0, 1], ``[batch, *input]``.
+        x: Images between the bounds, ``[batch, *input]``.
         y: Labels, ``[batch]``.
         eps: Largest perturbation, at least 0.
         p: 1, 2 or infinity (the sign method).
         loss: Makes the loss from labels; by default the cross-entropy.
         batch_size: Images per batch.
+        bounds: As in :func:`pgd`.
 
     Returns:
         The attack.
@@ -111,11 +116,11 @@ def fgsm(
         TypeError: If an argument has the wrong type.
         ValueError: If an argument is out of range.
     """
-    check_images(net, x, y)
+    check_images(net, x, y, bounds)
 
     def attempt(images: Tensor, labels: Tensor) -> Tensor:
         return pga(
-            net, images, eps, p, loss(labels), eps, 1, images, bounds=PIXELS, on_zero="keep"
+            net, images, eps, p, loss(labels), eps, 1, images, bounds=bounds, on_zero="keep"
         ).x
 
     return _attack(net, x, y, attempt, 1, batch_size, "FGSM", (p, eps, 0))

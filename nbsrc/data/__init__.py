@@ -13,3 +13,4 @@ from nbsrc.data.images import ImageData as ImageData
 from nbsrc.data.loading import load_data as load_data
 from nbsrc.data.sources import DATA_NAMES as DATA_NAMES
 from nbsrc.data.sources import find_layout as find_layout
+from nbsrc.data.standardising import standardised_data as standardised_data

@@ -17,7 +17,9 @@ __all__ = ["ImageData"]
 
 @dataclass(frozen=True)
 class ImageData:
-    """Images as float tensors in [0, 1], ``[n, channels, height, width]``, and integer labels.
+    """Images as float tensors, ``[n, channels, height, width]``, and integer labels.
+
+    Images are in [0, 1], unless they are standardised.
 
     Attributes:
         name: Name of the data set, for one ``"digits"``.
@@ -26,6 +28,8 @@ class ImageData:
         test_images: Test images.
         test_labels: Test labels.
         test_exact: For CIFAR-10 from compact shards: which test images are bit-exact.
+        standardised: Whether every image has mean 0 and variance 1,
+            see :func:`nbsrc.data.standardised_data`.
     """
 
     name: str
@@ -34,6 +38,7 @@ class ImageData:
     test_images: Tensor
     test_labels: Tensor
     test_exact: Tensor | None = None
+    standardised: bool = False
 
     def first(self, train: int | None = None, test: int | None = None) -> ImageData:
         """Return the first images of either part, all of them for None.
@@ -106,7 +111,7 @@ class ImageData:
         Returns:
             ``name``; under ``train`` and ``test`` the number of ``images`` and the ``sha256`` of
             images and labels as they are here; and with ``test_exact`` how many test images are
-            ``exact``. All values are plain.
+            ``exact``; and ``standardised`` if they are. All values are plain.
         """
         return {key: dict(v) if isinstance(v, dict) else v for key, v in self._checksum.items()}
 
@@ -120,6 +125,8 @@ class ImageData:
         for part, tensors in parts.items():
             digest = array_digest(tensor.detach().cpu().numpy() for tensor in tensors)
             found[part] = {"images": len(tensors[0]), "sha256": digest}
+        if self.standardised:
+            found["standardised"] = True
         if self.test_exact is not None:
             found["test"]["exact"] = int(self.test_exact.sum())
         return found

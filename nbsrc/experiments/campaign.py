@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from nbsrc.data import ImageData, load_data
+from nbsrc.data import ImageData, load_data, standardised_data
 from nbsrc.experiments.execute import attacked, execute, initial_network
 from nbsrc.experiments.plan import ExperimentPlan, read_plan
 from nbsrc.experiments.runs import RunSpec
@@ -48,7 +48,8 @@ class Campaign:
         data = load_data(self.plan.data)
         if self.plan.classes is not None:
             data = data.only(self.plan.classes)
-        return data.first(sizes.train_images, sizes.test_images)
+        data = data.first(sizes.train_images, sizes.test_images)
+        return standardised_data(data) if self.plan.standardise else data
 
     @cached_property
     def runs(self) -> Mapping[str, RunSpec]:
@@ -83,8 +84,9 @@ class Campaign:
         sizes = self.plan.sizes(self.tier)
         start = None if run.start is None else self.identity(self.runs[run.start], seed)
         ends = [self.plan.norms, self.plan.end_norms]
+        kind = ["standardised"] if self.plan.standardise else []
         context = {
-            "data": [self.plan.data, self.plan.classes],
+            "data": [self.plan.data, self.plan.classes, *kind],
             "images": [sizes.train_images, sizes.test_images],
             "attacked": attacked(run, sizes),
             "norms": [[str(order) for order in orders] for orders in ends],

@@ -45,7 +45,8 @@ def collect(campaign: Campaign) -> dict[str, Any]:
     return {
         "experiment": plan.name,
         "description": plan.description,
-        "data": {"name": plan.data, "classes": None if plan.classes is None else [*plan.classes]},
+        "data": {"name": plan.data, "classes": None if plan.classes is None else [*plan.classes]}
+        | ({"standardised": True} if plan.standardise else {}),
         "tier": campaign.tier,
         "of": sizes.of,
         "reductions": sizes.reductions,

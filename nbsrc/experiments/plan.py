@@ -37,6 +37,7 @@ class ExperimentPlan:
         history: What a collected file keeps of each run, ``"all"`` epochs or both ``"ends"``.
         runs: The runs in order of value.
         tiers: Sizes by tier.
+        standardise: Whether every image is given mean 0 and variance 1 before anything else.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ExperimentPlan:
     history: str
     runs: tuple[RunSpec, ...]
     tiers: Mapping[str, Sizes]
+    standardise: bool = False
 
     def sizes(self, tier: str) -> Sizes:
         """Return the sizes of a tier.
@@ -111,7 +113,7 @@ def _plan(content: object, stem: str) -> ExperimentPlan:
     whole = table("the file", content, (*_KEYS, *_COMMON, "record"), _KEYS)
     if whole["name"] != stem:
         raise ValueError(f"name must be that of the file, {stem!r}, got {whole['name']!r}")
-    data = table("data", whole["data"], ("name", "classes"), ("name",))
+    data = table("data", whole["data"], ("name", "classes", "standardise"), ("name",))
     record = table("record", whole.get("record", {}), ("norms", "end_norms", "history"))
     common = {key: whole[key] for key in _COMMON if key in whole}
     cells = [
@@ -131,6 +133,7 @@ def _plan(content: object, stem: str) -> ExperimentPlan:
         history=choice("record.history", record.get("history", "all"), _HISTORIES),
         runs=runs,
         tiers={tier: read_sizes(tier, sizes) for tier, sizes in tiers.items()},
+        standardise=_switch("data.standardise", data.get("standardise", False)),
     )
     _check_runs(plan)
     return plan
@@ -160,6 +163,17 @@ def _check_runs(plan: ExperimentPlan) -> None:
                 raise ValueError(f"tiers.{tier}.runs leave out {run.start!r}, start of {run.label}")
             if run.start is not None and labels[run.start] < run.seeds:
                 raise ValueError(f"tiers.{tier}.seeds: {run.start!r} has fewer than {run.label!r}")
+
+
+def _switch(where: str, value: object) -> bool:
+    """Return true or false.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{where} must be true or false, got {value!r}")
+    return value
 
 
 def _classes(value: object) -> tuple[int, ...] | None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nbsrc.models.standardisation import Standardisation
+
 __all__ = ["Augmentation", "CropAndFlip"]
 
 #: Called as ``augmentation(images, generator)`` with a batch ``[n, channels, height, width]`` and
@@ -24,10 +26,15 @@ class CropAndFlip:
     Attributes:
         padding: Zeros at every border; the crop has the size of the image.
         flip: Whether half of the images are mirrored, left to right.
+        standardise: Whether the result is given mean 0 and variance 1 again, for images that are
+            standardised. As standardising forgets an affine map of the pixels, this is cropping
+            first and standardising then, but for the padding: it has the image's mean colour where
+            padding before standardising would have black.
     """
 
     padding: int = 4
     flip: bool = True
+    standardise: bool = False
 
     def __post_init__(self) -> None:
         """Check the padding.
@@ -64,4 +71,5 @@ class CropAndFlip:
         ]  # fmt: skip
         padded = F.pad(images, [self.padding] * 4).permute(0, 2, 3, 1)
         taken = padded[tuple(index.to(images.device) for index in chosen)]
-        return taken.permute(0, 3, 1, 2).contiguous()
+        changed = taken.permute(0, 3, 1, 2).contiguous()
+        return Standardisation()(changed) if self.standardise else changed

@@ -30,6 +30,11 @@ SPECS = {
     "loss_change": {"eps": "1/32", "steps": 3},
     "layer_changes": {"eps": "1/32", "steps": 2},
     "slopes": {},
+    "jacobian_spectrum": {"eps": 0.1, "ranks": 3},
+    "alignment": {"radii": [0.1, 0.2], "steps": 2},
+    "linearity": {"eps": 0.1, "radii": [0.1], "steps": 2, "power_steps": 3},
+    "shared_activations": {"radii": [0.1], "steps": 2},
+    "robustness_curve": {"radii": [0.1, 0.2], "p": "inf", "steps": 2},
 }
 
 

@@ -18,6 +18,7 @@ from nbsrc.experiments.measures.attacked import ATTACKING
 from nbsrc.experiments.measures.changes import CHANGES
 from nbsrc.experiments.measures.networks import NETWORKS
 from nbsrc.experiments.measures.predictions import PREDICTIONS
+from nbsrc.experiments.measures.sensitivity import SENSITIVITY
 from nbsrc.experiments.schema import choice, parsed_value, table
 from nbsrc.experiments.slopes import slopes
 
@@ -30,10 +31,11 @@ MEASURES: dict[str, Measure] = {
     **CHANGES,
     **NETWORKS,
     **PREDICTIONS,
+    **SENSITIVITY,
     "slopes": slopes,
 }
 #: The measures that attack test images: a tier's ``attacked`` says how many.
-ATTACKS: tuple[str, ...] = (*ATTACKING, *CHANGES)
+ATTACKS: tuple[str, ...] = (*ATTACKING, *CHANGES, *SENSITIVITY)
 
 
 def check_measures(where: str, specs: object) -> dict[str, dict[str, Any]]:

@@ -17,17 +17,21 @@ __all__ = ["ATTACKING"]
 
 def _fgsm(
     model: nn.Module, data: ImageData, images: int | None, _: int, *, eps: float,
-    p: float = math.inf,
+    p: float = math.inf, bounds: tuple[float, float] | None = (0.0, 1.0),
 ) -> dict[str, Any]:  # fmt: skip
-    return fgsm(model, *first_test_images(model, data, images), eps, p).accuracy.as_dict()
+    x, y = first_test_images(model, data, images)
+    return fgsm(model, x, y, eps, p, bounds=bounds).accuracy.as_dict()
 
 
 def _pgd(
     model: nn.Module, data: ImageData, images: int | None, seed: int, *, eps: float,
     p: float = math.inf, steps: int = 10, alpha: float | None = None, restarts: int = 1,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
 ) -> dict[str, Any]:  # fmt: skip
     x, y = first_test_images(model, data, images)
-    found = pgd(model, x, y, eps, p, steps=steps, alpha=alpha, restarts=restarts, seed=seed)
+    found = pgd(
+        model, x, y, eps, p, steps=steps, alpha=alpha, restarts=restarts, seed=seed, bounds=bounds
+    )
     return found.accuracy.as_dict()
 
 
