@@ -1,0 +1,104 @@
+"""What can be known without training: rescaled networks, reach of PGD, sizes of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from nbsrc.audits.finding import Case, collect
+from nbsrc.claims import Finding
+from nbsrc.margins import margin
+
+__all__ = ["audit_reach", "audit_rescaled", "share_of_close_pairs", "weight_layer_count"]
+
+
+def audit_rescaled(seeds: Iterable[int], factor: float = 0.125, *, shift: float = 0.0) -> Finding:
+    """Test that a factor in front of the logits scales margins and changes no prediction.
+
+    Predictions are compared at points and at perturbed points, so no attack of any kind can
+    succeed on one network and fail on the other.
+
+    Args:
+        seeds: Seeds of random networks and points.
+        factor: The factor, a power of 2 so that nothing is rounded.
+        shift: A number added to the first class's score: the control, which does change something.
+
+    Returns:
+        The finding; the slack is minus the share of predictions that differ, or minus the error
+        of the margins if that is larger.
+    """
+
+    def cases() -> Iterable[Case]:
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed)
+            width = 2 + seed % 5
+            weights = [torch.randn(width, 4, generator=generator, dtype=torch.float64),
+                       torch.randn(3, width, generator=generator, dtype=torch.float64)]  # fmt: skip
+            x = torch.randn(20, 4, generator=generator, dtype=torch.float64)
+            y = torch.randint(0, 3, (20,), generator=generator)
+            noise = torch.rand(50, 20, 4, generator=generator, dtype=torch.float64) - 0.5
+            points = torch.cat([x[None], x + noise])
+            one = (points @ weights[0].T).relu() @ weights[1].T
+            two = (points @ weights[0].T).relu() @ (factor * weights[1]).T
+            two[..., 0] += shift
+            differ = float((one.argmax(-1) != two.argmax(-1)).double().mean())
+            wrong = (margin(two[0], y) - factor * margin(one[0], y)).abs().max()
+            error = max(differ, float(wrong))
+            yield -error, (width, seed), {"seed": seed, "predictions that differ": differ}
+
+    return collect(cases(), tolerance=0, family=f"random networks, logits times {factor:g}")
+
+
+def audit_reach(radii: Iterable[int], steps: int, size: int) -> Finding:
+    """Test that PGD with a random start can reach every corner of its ball.
+
+    Args:
+        radii: Radii of the ball, in any unit.
+        steps: Number of steps.
+        size: Size of a step, in the same unit.
+
+    Returns:
+        The finding; the slack is what the steps cover together minus the way from the farthest
+        start to a corner, twice the radius.
+    """
+    cases: list[Case] = [
+        (float(steps * size - 2 * radius), (radius,), {"radius": radius, "way": 2 * radius,
+         "steps cover": steps * size})
+        for radius in radii
+    ]  # fmt: skip
+    return collect(cases, tolerance=0, family=f"{steps} steps of {size}")
+
+
+def share_of_close_pairs(images: Tensor, labels: Tensor, eps: float) -> float:
+    """Return the share of images whose ball meets that of an image of another class.
+
+    Args:
+        images: ``[n, *shape]``.
+        labels: ``[n]``.
+        eps: Radius of the balls in the infinity norm.
+
+    Returns:
+        The share of images with one of another class within ``2 eps``.
+    """
+    flat = images.flatten(1)
+    distances = torch.cdist(flat, flat, p=float("inf"))
+    other = labels[:, None] != labels[None]
+    return float(((distances <= 2 * eps) & other).any(1).double().mean())
+
+
+def weight_layer_count(model: nn.Module, *, skip: str = "downsample") -> int:
+    """Count the convolutions and linear layers of a network as the ResNets' names do.
+
+    Args:
+        model: The network.
+        skip: Layers with this in their name, the projections of the shortcuts, do not count.
+
+    Returns:
+        The number.
+    """
+    return sum(
+        isinstance(module, nn.Conv2d | nn.Linear) and skip not in name
+        for name, module in model.named_modules()
+    )
