@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from nbsrc.audits.adversarial_margins.records import Run, gap
+from nbsrc.audits.finding import Case, collect
+from nbsrc.claims import Finding
 
-__all__ = ["at_factor", "at_mean_margin", "interpolated", "rescaled_gap", "stopped_gap"]
+__all__ = [
+    "at_factor", "at_mean_margin", "audit_beyond_fitting", "audit_gap_follows_scale", "interpolated",
+    "rescaled_gap", "stopped_gap"
+]  # fmt: skip
 
 
 def interpolated(x: float, points: Sequence[tuple[float, float]]) -> float:
@@ -98,3 +103,59 @@ def stopped_gap(run: Run, stopped: Sequence[Run], what: str = "loss") -> float:
         return math.log(max(float(other["measures"]["gaps"]["train_loss"]), 1e-12))
 
     return interpolated(place(run), [(place(other), gap(other, what)) for other in stopped])
+
+
+def audit_beyond_fitting(runs: Sequence[Run], plain: Sequence[Run]) -> Finding:
+    """Test that runs have a smaller loss gap than plain training at the same training loss.
+
+    The plain side is the smaller of two gaps: that of plain runs of other lengths, and that of the
+    longest plain run with rescaled logits. Plain runs of the same seed are taken, or else those of
+    the first seed, if the seed has none of other lengths.
+
+    Args:
+        runs: The runs.
+        plain: Plain runs of all lengths.
+
+    Returns:
+        The finding over runs whose training loss lies within those of the plain ones; the slack is
+        the plain gap minus the run's own.
+    """
+
+    def cases() -> Iterable[Case]:
+        for number, run in enumerate(runs):
+            same = [other for other in plain if other["seed"] == run["seed"]]
+            used = same if len(same) > 1 else [other for other in plain if other["seed"] == 0]
+            longest = max(same or used, key=lambda other: float(other["axes"].get("parts", 24)))
+            stopped = stopped_gap(run, used)
+            rescaled = rescaled_gap(longest, float(run["measures"]["gaps"]["train_loss"]))
+            known = [value for value in (stopped, rescaled) if not math.isnan(value)]
+            if known:
+                shown = {"run": run["label"], "seed": run["seed"], "gap": gap(run),
+                         "stopped": stopped, "rescaled": rescaled}  # fmt: skip
+                yield min(known) - gap(run), (number,), shown
+
+    return collect(cases(), tolerance=0, family="loss gaps at equal training loss")
+
+
+def audit_gap_follows_scale(runs: Iterable[Run], factor: float, share: float) -> Finding:
+    """Test that multiplying the logits makes the loss gap at most a share of what it was.
+
+    Args:
+        runs: Runs with the measure ``rescaled``.
+        factor: The factor.
+        share: The share.
+
+    Returns:
+        The finding; the slack is the share minus the ratio of the gaps.
+    """
+
+    def cases() -> Iterable[Case]:
+        for number, run in enumerate(runs):
+            gaps = [
+                at_factor(run, f, "test", "loss") - at_factor(run, f, "train", "loss")
+                for f in (1.0, factor)
+            ]
+            shown = {"run": run["label"], "seed": run["seed"], "gaps": gaps}
+            yield share - gaps[1] / gaps[0], (number,), shown
+
+    return collect(cases(), tolerance=0, family=f"loss gaps with logits times {factor:g}")

@@ -15,7 +15,7 @@ from nbsrc.audits.adversarial_margins.records import Table, means, transposed
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 
-__all__ = ["audit_trend", "in_the_mean", "mixed_word", "over_seeds", "trend_word"]
+__all__ = ["audit_trend", "in_the_mean", "mixed_word", "over_seeds"]
 
 
 def audit_trend(values: Table, sign: int, *, name: str = "value") -> Finding:
@@ -61,33 +61,22 @@ def in_the_mean(values: Table, sign: int) -> bool:
     return len(centre) > 1 and sign * (centre[max(centre)] - centre[min(centre)]) > 0
 
 
-def trend_word(tables: Sequence[Table], sign: int) -> str:
-    """Return the verdict on a trend.
+def mixed_word(trends: Sequence[tuple[Table, int]], *, figure: bool = False) -> str:
+    """Return the verdict on trends, one for each value and data set.
 
     Args:
-        tables: One table per data set.
-        sign: 1 if the value should rise, -1 if it should fall.
+        trends: Tables with the signs, 1 for a value that should rise and -1 for one that falls.
+        figure: Whether the row is a figure of networks that are not ours, whose direction is all
+            that can be repeated.
 
     Returns:
-        ``"reproduced"`` if the trend is clear on all data sets, ``"partly-reproduced"`` if it is
-        there in the mean on one at least, else ``"not-reproduced"``.
+        ``"reproduced"`` if all trends are clear (``"partly-reproduced"`` for a figure),
+        ``"partly-reproduced"`` if at least half of them are, else ``"not-reproduced"``.
     """
-    return mixed_word([(values, sign) for values in tables])
-
-
-def mixed_word(trends: Sequence[tuple[Table, int]]) -> str:
-    """Return the verdict on several trends, each with a sign of its own.
-
-    Args:
-        trends: Tables with the signs.
-
-    Returns:
-        As :func:`trend_word`: all must be clear for ``"reproduced"``.
-    """
-    if trends and all(audit_trend(values, sign).holds for values, sign in trends):
-        return "reproduced"
-    there = any(in_the_mean(values, sign) for values, sign in trends)
-    return "partly-reproduced" if there else "not-reproduced"
+    clear = [audit_trend(values, sign).holds for values, sign in trends]
+    if clear and all(clear):
+        return "partly-reproduced" if figure else "reproduced"
+    return "partly-reproduced" if 2 * sum(clear) >= len(clear) > 0 else "not-reproduced"
 
 
 def over_seeds(trends: Sequence[tuple[Table, int]]) -> bool:
@@ -97,7 +86,7 @@ def over_seeds(trends: Sequence[tuple[Table, int]]) -> bool:
         trends: Tables with the signs.
 
     Returns:
-        Whether the same rule, with seeds as strengths, does not say ``"reproduced"``.
+        Whether the same rule, with seeds as strengths, says ``"not-reproduced"``.
     """
     turned = [(transposed(values), sign) for values, sign in trends]
-    return mixed_word(turned) != "reproduced"
+    return mixed_word(turned) == "not-reproduced"

@@ -53,9 +53,11 @@ def test_a_clear_trend_and_planted_exceptions() -> None:
 
 def test_words_follow_the_rule() -> None:
     dent = {**FALLING, 8.0: [4.0, 4.0]}
-    assert trends.trend_word([FALLING, FALLING], -1) == "reproduced"
-    assert trends.trend_word([FALLING, dent], -1) == "partly-reproduced"
-    assert trends.trend_word([FALLING], 1) == "not-reproduced"
+    assert trends.mixed_word([(FALLING, -1), (FALLING, -1)]) == "reproduced"
+    assert trends.mixed_word([(FALLING, -1)], figure=True) == "partly-reproduced"
+    assert trends.mixed_word([(FALLING, -1), (dent, -1)]) == "partly-reproduced"
+    assert trends.mixed_word([(FALLING, -1), (dent, -1), (dent, -1)]) == "not-reproduced"
+    assert trends.mixed_word([(FALLING, 1)]) == "not-reproduced"
     assert trends.mixed_word([]) == "not-reproduced"
 
 
@@ -120,6 +122,20 @@ def test_stopped_runs_at_equal_training_loss() -> None:
     run = a_run(4, gaps=gaps(0.2, 0.9))
     assert matched.stopped_gap(run, stopped) == pytest.approx(0.3)
     assert math.isnan(matched.stopped_gap(a_run(4, gaps=gaps(0.9, 1.0)), stopped))
+
+
+def test_gaps_beyond_fitting_and_planted_exception() -> None:
+    curve = {"factors": [0.5, 1.0], "train": {"loss": [0.4, 0.1]}, "test": {"loss": [0.7, 0.5]}}
+    plain = [
+        a_run(0, gaps=gaps(loss, loss + more), rescaled=curve) | {"axes": {"parts": parts}}
+        for loss, more, parts in ((0.1, 0.4, 24), (0.4, 0.2, 4))
+    ]
+    assert matched.audit_beyond_fitting([a_run(4, gaps=gaps(0.2, 0.3))], plain).holds
+    assert matched.audit_beyond_fitting([a_run(4, 1, gaps=gaps(0.2, 0.3))], plain).holds
+    assert not matched.audit_beyond_fitting([a_run(4, gaps=gaps(0.2, 0.6))], plain).holds
+    assert not matched.audit_beyond_fitting([a_run(4, gaps=gaps(9, 9))], plain).holds  # no case
+    assert matched.audit_gap_follows_scale(plain, 0.5, 0.8).holds
+    assert not matched.audit_gap_follows_scale(plain, 0.5, 0.7).holds
 
 
 def test_rescaled_networks_and_planted_bug() -> None:
