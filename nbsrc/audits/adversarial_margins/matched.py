@@ -11,8 +11,8 @@ from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 
 __all__ = [
-    "at_factor", "at_mean_margin", "audit_beyond_fitting", "audit_gap_follows_scale", "interpolated",
-    "rescaled_gap", "stopped_gap"
+    "at_factor", "at_mean_margin", "audit_beyond_fitting", "audit_gap_follows_scale",
+    "interpolated", "rescaled_gap", "stopped_gap"
 ]  # fmt: skip
 
 
