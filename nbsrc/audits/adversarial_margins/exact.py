@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,10 @@ from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 from nbsrc.margins import margin
 
-__all__ = ["audit_reach", "audit_rescaled", "share_of_close_pairs", "weight_layer_count"]
+__all__ = [
+    "audit_described", "audit_reach", "audit_rescaled", "described", "share_of_close_pairs",
+    "weight_layer_count"
+]  # fmt: skip
 
 
 def audit_rescaled(seeds: Iterable[int], factor: float = 0.125, *, shift: float = 0.0) -> Finding:
@@ -86,6 +90,53 @@ def share_of_close_pairs(images: Tensor, labels: Tensor, eps: float) -> float:
     distances = torch.cdist(flat, flat, p=float("inf"))
     other = labels[:, None] != labels[None]
     return float(((distances <= 2 * eps) & other).any(1).double().mean())
+
+
+def described(model: nn.Module) -> dict[str, Any]:
+    """Describe a residual network as Appendix D.2 of paper C does.
+
+    Args:
+        model: A network with ``layer1``, ``layer2``, ... and a first convolution ``conv1``.
+
+    Returns:
+        Blocks per group, widths of the 3x3 filters by group, the first convolution, how many
+        poolings precede the groups, and how many dropouts there are.
+    """
+    stages = [module for name, module in model.named_children() if name.startswith("layer")]
+    widths = [
+        sorted({int(m.out_channels) for m in stage.modules()
+                if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)})
+        for stage in stages
+    ]  # fmt: skip
+    stem = model.get_submodule("conv1")
+    assert isinstance(stem, nn.Conv2d)
+    kinds = [type(module).__name__ for module in model.modules()]
+    return {
+        "groups": [len(list(stage.children())) for stage in stages],
+        "widths": [width for found in widths for width in found],
+        "stem": [int(stem.kernel_size[0]), int(stem.stride[0]), int(stem.padding[0])],
+        "max pools": kinds.count("MaxPool2d"),
+        "dropouts": sum("Dropout" in kind for kind in kinds),
+        "batch norm": "BatchNorm2d" in kinds,
+    }
+
+
+def audit_described(model: nn.Module, printed: Mapping[str, Any]) -> Finding:
+    """Compare a network with a printed description.
+
+    Args:
+        model: The network.
+        printed: What is printed, with keys of :func:`described` or ``"layers"``.
+
+    Returns:
+        The finding over the entries.
+    """
+    found = {"layers": weight_layer_count(model), **described(model)}
+    cases: list[Case] = [
+        (0.0 if found[key] == value else -1.0, (n,), {key: found[key], "printed": value})
+        for n, (key, value) in enumerate(printed.items())
+    ]
+    return collect(cases, tolerance=0, family="entries of a description")
 
 
 def weight_layer_count(model: nn.Module, *, skip: str = "downsample") -> int:

@@ -8,6 +8,7 @@ there; a first table of the digits' gaps, margins and singular values had been s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -28,7 +29,7 @@ def audit_trend(values: Table, sign: int, *, name: str = "value") -> Finding:
 
     Returns:
         The finding over the seeds (strongest against weakest) and the steps of the means. No
-        change is no trend. Without two strengths nothing holds.
+        change is no trend, nor is an unknown one. Without two strengths nothing holds.
     """
 
     def cases() -> Iterable[Case]:
@@ -37,14 +38,20 @@ def audit_trend(values: Table, sign: int, *, name: str = "value") -> Finding:
         ends = values[min(values)], values[max(values)]
         for seed, (weak, strong) in enumerate(zip(*ends, strict=False)):
             shown: dict[str, object] = {"seed": seed, "weakest": weak, "strongest": strong}
-            yield sign * (strong - weak) - 1e-12, (0, seed), shown
+            yield _slack(weak, strong, sign), (0, seed), shown
         centre = means(values)
         for weak, strong in pairwise(sorted(centre)):
             shown = {"from": weak, "to": strong, "means": [centre[weak], centre[strong]]}
-            yield sign * (centre[strong] - centre[weak]) - 1e-12, (1, 0), shown
+            yield _slack(centre[weak], centre[strong], sign), (1, 0), shown
 
     direction = "rises" if sign > 0 else "falls"
     return collect(cases(), tolerance=0, family=f"{name} {direction} over {len(values)} strengths")
+
+
+def _slack(weak: float, strong: float, sign: int) -> float:
+    """Return by how much a value moves in the right direction; minus infinity if one is unknown."""
+    change = sign * (strong - weak) - 1e-12
+    return -math.inf if math.isnan(change) else change
 
 
 def in_the_mean(values: Table, sign: int) -> bool:

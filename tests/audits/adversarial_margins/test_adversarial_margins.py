@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nbsrc.audits.adversarial_margins import exact, layers, matched, records, trends
+from nbsrc.models import build_model
 
 
 def a_run(radius: float, seed: int = 0, std: float = 1.0, **measures: Any) -> Any:
@@ -49,6 +50,7 @@ def test_a_clear_trend_and_planted_exceptions() -> None:
     flat = {4.0: [1.0], 8.0: [1.0]}
     assert not trends.audit_trend(flat, 1).holds
     assert not trends.audit_trend({4.0: [1.0]}, 1).holds
+    assert not trends.audit_trend({4.0: [1.0], 8.0: [math.nan]}, 1).holds
 
 
 def test_words_follow_the_rule() -> None:
@@ -91,6 +93,8 @@ def test_most_layers_and_planted_exceptions() -> None:
     assert layers.most_word([pairs], ["std"]) == "reproduced"
     assert layers.most_word([turned], ["std"]) == "not-reproduced"
     assert layers.most_word([pairs, turned], ["std"]) == "partly-reproduced"
+    assert layers.most_word([pairs, turned, turned], ["std"]) == "not-reproduced"
+    assert layers.most_word([], ["std"]) == "not-reproduced"
     assert not layers.audit_most_layers(layers.seed_pairs(groups), "std").holds
     assert layers.mean_log_ratio(*pairs[0], "std") == pytest.approx(math.log(0.5))
     assert layers.end_pairs({4.0: []}) == []
@@ -160,3 +164,13 @@ def test_balls_that_meet_and_layers_that_count() -> None:
     model = nn.ModuleDict({"a": nn.Conv2d(1, 1, 1), "downsample": nn.Conv2d(1, 1, 1),
                            "b": nn.Sequential(nn.ReLU(), nn.Linear(1, 1))})  # fmt: skip
     assert exact.weight_layer_count(model) == 2
+
+
+def test_networks_are_described_and_a_planted_difference_is_seen() -> None:
+    generator = torch.Generator().manual_seed(0)
+    net = build_model("resnet32_fixup", generator=generator, small_images=True, width=0.25)
+    printed = {"layers": 32, "groups": [5, 5, 5], "widths": [4, 8, 16], "stem": [3, 1, 1],
+               "max pools": 0, "dropouts": 0, "batch norm": False}  # fmt: skip
+    assert exact.audit_described(net, printed).holds
+    wrong = exact.audit_described(net, {**printed, "stem": [7, 2, 3]})
+    assert wrong.counterexample == {"stem": [3, 1, 1], "printed": [7, 2, 3]}
