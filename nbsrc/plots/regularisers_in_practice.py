@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +21,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
 from nbsrc.figures import COLORS
 from nbsrc.plots.taps import Rows
 
-__all__ = ["draw_robustness"]
+__all__ = ["draw_divergence", "draw_robustness"]
 
 _LOOK = {
     "JacobianPenalty": ("Jacobian", "blue", "o", "-"),
@@ -58,6 +61,40 @@ def draw_robustness(record: Record) -> tuple[Figure, Rows]:
         axis.set_xlabel(r"strength $\lambda$ (no unit)")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=9)
+    return figure, rows
+
+
+def draw_divergence(
+    penalties: Mapping[float, Sequence[float]], *, steps: int = 30
+) -> tuple[Figure, Rows]:
+    """Draw the penalty step by step, a curve per strength; those that end in infinity are red.
+
+    Args:
+        penalties: By strength, the penalty at every step; what is not finite ends a curve.
+        steps: Most steps shown.
+
+    Returns:
+        The figure, and a row of data per point.
+    """
+    figure, axis = plt.subplots(figsize=(6.4, 3.6))
+    rows: Rows = []
+    for number, (strength, values) in enumerate(sorted(penalties.items())):
+        failed = not all(math.isfinite(value) for value in values)
+        shown = [value / strength for value in values if math.isfinite(value)][:steps]
+        axis.plot(
+            range(1, len(shown) + 1), shown, label=f"{strength:g}{' (fails)' if failed else ''}",
+            color=COLORS["red" if failed else "blue"], ls="--" if failed else "-",
+            marker="osv^Dx*P"[number % 8], ms=4, lw=1.2,
+        )  # fmt: skip
+        rows += [
+            {"strength": strength, "step": step, "mu squared": value, "fails": failed}
+            for step, value in enumerate(shown, start=1)
+        ]
+    axis.set_yscale("log")
+    axis.set_ylim(1e-2, 1e12)
+    axis.set_xlabel("step of fine-tuning")
+    axis.set_ylabel(r"$\mu^2$, mean of the batch")
+    figure.legend(title=r"strength $\lambda$", loc="outside right upper", fontsize=9)
     return figure, rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.utils.flop_counter import flop_registry
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
+from nbsrc.models import build_model
 from nbsrc.regularizers import (
     AdversarialTraining,
     CrossLipschitz,
@@ -23,7 +25,14 @@ from nbsrc.regularizers import (
     Threat,
 )
 
-__all__ = ["PENALTIES", "adversarial", "audit_cheaper", "audit_costs", "training_flops"]
+__all__ = [
+    "PENALTIES",
+    "adversarial",
+    "audit_cheaper",
+    "audit_steps",
+    "operations",
+    "training_flops",
+]
 
 
 def adversarial(steps: int) -> AdversarialTraining:
@@ -96,27 +105,42 @@ def training_flops(model: nn.Module, x: Tensor, y: Tensor, regularizer: Regulari
     return total
 
 
-def audit_costs(counts: Mapping[tuple[str, int], int], steps: Mapping[int, int]) -> Finding:
-    """Test that costs grow as they are said to: by the same for every class and every step.
+def operations(
+    classes: int, names: Sequence[str], *, net: str = "lenet_300_100", batch: int = 4
+) -> dict[str, int]:
+    """Count the operations of steps of a network for MNIST images.
 
     Args:
-        counts: Operations by penalty and number of classes, for at least three numbers in
-            arithmetic progression; beside the penalty's own, the network's last layer grows.
-        steps: Operations of adversarial training by number of steps, at least three.
+        classes: Number of classes.
+        names: Names in ``PENALTIES``.
+        net: Name of the network.
+        batch: Images of a step.
 
     Returns:
-        The finding; the slack is minus the relative second difference.
+        The numbers by name.
     """
+    draw = torch.Generator().manual_seed(0)
+    model = build_model(net, generator=draw, classes=classes)
+    x = torch.rand(batch, 1, 28, 28, generator=draw)
+    y = torch.zeros(batch, dtype=torch.long)
+    return {name: training_flops(model, x, y, PENALTIES[name](draw)) for name in names}
+
+
+def audit_steps(counts: Mapping[int, int], step: int) -> Finding:
+    """Test that every step of the adversary costs the same operations.
+
+    Args:
+        counts: Operations of adversarial training by number of steps.
+        step: Those of one step: a forward pass, and a backward pass to the image.
+
+    Returns:
+        The finding; the slack is minus the relative difference.
+    """
+    points = sorted(counts)
     cases: list[Case] = []
-    lines: dict[str, dict[int, int]] = {"adversarial training": dict(steps)}
-    for (name, classes), count in counts.items():
-        lines.setdefault(name, {})[classes] = count
-    for place, (name, line) in enumerate(lines.items()):
-        points = sorted(line)
-        for a, b, c in zip(points, points[1:], points[2:], strict=False):
-            bend = (line[c] - line[b]) * (b - a) - (line[b] - line[a]) * (c - b)
-            words = f"{name}: {line[a]}, {line[b]}, {line[c]} operations at {a}, {b}, {c}"
-            cases.append((-abs(bend) / line[c], (place, a), words))
+    for a, b in pairwise(points):
+        extra = counts[b] - counts[a]
+        cases.append((-abs(extra / (step * (b - a)) - 1), (b,), f"{a} to {b} steps: {extra}"))
     return collect(cases, tolerance=0.0, family="operations, exactly counted")
 
 

@@ -109,10 +109,13 @@ def test_operations_are_counted_exactly() -> None:
     assert all(p.grad is None for p in net.parameters())
 
 
-def test_costs_are_lines_in_classes_and_steps() -> None:
+def test_costs_of_steps_and_of_classes() -> None:
+    assert passes.audit_steps({1: 3, 2: 5, 4: 9}, 2).holds
+    assert not passes.audit_steps({1: 3, 2: 5, 4: 8}, 2).holds
     counts = {("a", k): 5 + 2 * k for k in (2, 4, 8)}
-    assert passes.audit_costs(counts, {1: 3, 2: 5, 3: 7}).holds
-    assert not passes.audit_costs(counts, {1: 3, 2: 5, 3: 8}).holds
     assert passes.audit_cheaper(counts, 22, ["a"]).holds
-    assert not passes.audit_cheaper(counts, 20, ["a"]).holds
+    assert passes.audit_cheaper(counts, 10, ["a"]).counterexample.startswith("a, 4 classes")
     assert passes.audit_cheaper(counts, 10, []).trials == 0
+    few, many = (passes.operations(k, ["plain", "Jacobian", "input gradient"]) for k in (2, 20))
+    assert many["input gradient"] < 1.1 * few["input gradient"]
+    assert many["Jacobian"] > 5 * few["Jacobian"]
