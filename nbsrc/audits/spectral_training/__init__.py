@@ -1,0 +1,1 @@
+"""Networks trained with adversarial and spectral regularisation: what paper B says of them."""
