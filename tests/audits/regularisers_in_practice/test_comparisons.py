@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbsrc.audits.regularisers_in_practice import comparisons
+from nbsrc.audits.regularisers_in_practice import changed, comparisons
 from nbsrc.audits.regularisers_in_practice.records import ATTACKS, NETS, PENALTIES, runs_of
 
 
@@ -88,24 +88,24 @@ def test_equal_accuracy_excludes_the_costly(record: dict) -> None:
 
 
 def test_points_not_found_count_with_the_largest_distance(record: dict) -> None:
-    assert comparisons.unfound(record) == 0
-    whole = runs_of(comparisons.bounded(record), "lenet5", "Curvature", 0.1)[0]
+    assert changed.unfound(record) == 0
+    whole = runs_of(changed.bounded(record), "lenet5", "Curvature", 0.1)[0]
     assert math.isclose(whole["measures"]["C&W"]["mean"], 0.4 + 0.02 + 0.1)
     lost = runs_of(record, "lenet5", "Curvature", 0.1)[0]
     lost["measures"]["C&W"] |= {"found": 5, "mean": 1.0}
     nothing = runs_of(record, "lenet5", "Curvature", 0.1)[1]
     nothing["measures"]["C&W"] |= {"found": 0, "mean": None, "quantiles": None}
     before = copy.deepcopy(record)
-    assert comparisons.unfound(record) == 2
+    assert changed.unfound(record) == 2
     largest = 2 * (0.4 + 0.2 + 0.1 + 0.15)
-    changed = runs_of(comparisons.bounded(record), "lenet5", "Curvature", 0.1)
-    assert math.isclose(changed[0]["measures"]["C&W"]["mean"], (5 + 5 * largest) / 10)
-    assert math.isclose(changed[1]["measures"]["C&W"]["mean"], largest)
+    after = runs_of(changed.bounded(record), "lenet5", "Curvature", 0.1)
+    assert math.isclose(after[0]["measures"]["C&W"]["mean"], (5 + 5 * largest) / 10)
+    assert math.isclose(after[1]["measures"]["C&W"]["mean"], largest)
     assert record == before
 
 
 def test_renaming_and_bracketing(record: dict) -> None:
-    swapped = comparisons.renamed(
+    swapped = changed.renamed(
         record, {"Curvature": "JacobianPenalty", "JacobianPenalty": "Curvature"}
     )
     assert len(runs_of(swapped, "lenet5", "Curvature")) == 8
