@@ -20,14 +20,14 @@ _HUES = ("blue", "orange", "red", "green", "purple", "black")
 
 
 def draw_trends(
-    panels: Mapping[str, Mapping[str, Table]], ylabels: Sequence[str], *, unit: str = "/255"
+    panels: Mapping[str, Mapping[str, Table]], ylabels: Sequence[str], *, log: bool = False
 ) -> tuple[Figure, Rows]:
     """Draw values against the radius of the training: a line of means, a dot per seed.
 
     Args:
         panels: By title, tables by name of the line; two panels to a row.
         ylabels: Label of every panel's axis.
-        unit: Unit of the radius.
+        log: Whether the values are drawn on a logarithmic axis.
 
     Returns:
         The figure, and a row per dot.
@@ -50,7 +50,9 @@ def draw_trends(
                           "value": value} for seed, value in enumerate(row)]  # fmt: skip
             axis.set_xticks(sorted({s for t in tables.values() for s in t}))
         axis.set_ylabel(label)
-        axis.set_xlabel(f"radius of training ({unit})")
+        axis.set_xlabel("radius of training (/255)")
+        if log:
+            axis.set_yscale("log")
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     _legend(figure, axes[: len(panels)])
@@ -109,8 +111,10 @@ def draw_layers(sets: Mapping[str, Groups], columns: Mapping[str, str]) -> tuple
             for (strength, name), hue, marker in zip(ends, ("blue", "red"), "os", strict=True):
                 for run in groups[strength]:
                     found = layer_values(run, column)
+                    aside = 0.14 if marker == "s" else -0.14
                     axis.scatter(
-                        range(1, len(found) + 1), list(found.values()), s=22, marker=marker,
+                        [n + 1 + aside for n in range(len(found))], list(found.values()),
+                        s=22, marker=marker,
                         color=COLORS[hue], alpha=0.6,
                         label=name if run is groups[strength][0] else None,
                     )  # fmt: skip
@@ -183,6 +187,7 @@ def draw_gaps_at_loss(
             rows += [{"panel": title, "runs": name, "training loss": a, "gap": b}
                      for a, b in found]  # fmt: skip
         axis.set_xscale("log")
+        axis.set_yscale("log")
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("loss on training images")
     axes[0][0].set_ylabel("loss gap, test minus training")
