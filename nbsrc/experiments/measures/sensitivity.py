@@ -250,7 +250,8 @@ def _cosines(vectors: Tensor, z: Tensor) -> Tensor:
     """Return the absolute cosines of perturbations with unit vectors, ``[batch, ranks]``."""
     moved = z.double().cpu()
     unit = moved / moved.norm(dim=1, keepdim=True).clamp_min(1e-300)
-    return (vectors * unit[:, :, None]).sum(dim=1).abs()
+    cosines: Tensor = (vectors * unit[:, :, None]).sum(dim=1).abs()
+    return cosines
 
 
 def _curve(values: Tensor) -> dict[str, list[float]]:
