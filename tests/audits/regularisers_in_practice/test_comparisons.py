@@ -10,6 +10,7 @@ import pytest
 
 from nbsrc.audits.regularisers_in_practice import changed, comparisons
 from nbsrc.audits.regularisers_in_practice.records import ATTACKS, NETS, PENALTIES, runs_of
+from nbsrc.experiments import load_recorded
 
 
 def run(net: str, penalty: str | None, strength: float, seed: int, robust: float) -> dict:
@@ -129,3 +130,9 @@ def test_long_tuning_needs_both_penalties(record: dict) -> None:
     assert found is not None
     assert (found["initialisations"], found["attacks"], found["ahead"]) == (2, 4, 4)
     assert found["PGD"] == {"curvature": 0.9, "Jacobian": 0.8}
+
+
+def test_the_recorded_long_tuning_has_both_penalties() -> None:
+    found = comparisons.long_tuning(load_recorded("D_mnist_long_tuning"))
+    assert found is not None
+    assert (found["initialisations"], found["attacks"]) == (3, 4)
