@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
-    "CIFAR10", "DIGITS", "Group", "curve", "group_of", "matched", "relabelled", "same_training",
+    "CIFAR10", "DIGITS", "Group", "curve", "group_of", "matched", "random_alignment",
+    "relabelled", "same_training",
 ]  # fmt: skip
 
 Measures = Mapping[str, Any]
@@ -30,8 +31,7 @@ CIFAR10: Mapping[str, str] = {
     "CNN7 standard": "standard",
     "CNN7 AT l2, 5 iterations": "AT",
     "CNN7 d.d. SNR, 5 iterations": "d.d. SNR",
-    "CNN7 d.d. SNR at lambda 0.3, 5 iterations": "d.d. SNR, 0.3",
-    "CNN7 d.d. SNR at lambda 1, 5 iterations": "d.d. SNR, 1",
+    "CNN7 d.d. SNR at lambda 0.003, 5 iterations": "d.d. SNR, 0.003",
     "CNN7 global SNR, 1 iterations": "global SNR",
     "CNN7 global SNR, 10 iterations": "global SNR, 10",
     "CNN7 AT linf, 5 iterations": "AT linf",
@@ -102,6 +102,23 @@ def relabelled(group: Group, **names: str) -> dict[str, Any]:
     """
     swaps = {key.replace("_", " "): value for key, value in names.items()}
     return {name: group[swaps.get(name, name)] for name in group}
+
+
+def random_alignment(group: Group) -> dict[str, Any]:
+    """Return a group whose alignment by rank is that with a network of random weights.
+
+    Args:
+        group: The group.
+
+    Returns:
+        The group with each run's ``random`` in place of ``alignment``.
+    """
+
+    def changed(run: Measures) -> Measures:
+        spectrum = run["spectrum"]
+        return {**run, "spectrum": {**spectrum, "alignment": spectrum["random"]}}
+
+    return {name: [changed(run) for run in runs] for name, runs in group.items()}
 
 
 def curve(group: Group, method: str, *path: str) -> list[list[float]]:

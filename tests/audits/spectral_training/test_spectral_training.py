@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nbsrc.audits.spectral_training import around, judged, records
+from nbsrc.audits.spectral_training import around, judged, records, settings
 
 
 def run(sigma: float, robust: float, away: float, shared: float, align: float) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def test_away_from_the_data(group: Any) -> None:
 
 def test_ranks(group: Any) -> None:
     assert judged.all_hold(judged.aligned(group, ["standard", "AT"]))
+    assert not judged.all_hold(judged.aligned(records.random_alignment(group), ["AT"]))
     spectrum = group["AT"][0]["spectrum"]
     spectrum["alignment"]["mean"] = spectrum["alignment"]["mean"][::-1]
     parts = judged.aligned(group, ["AT"])
@@ -106,11 +107,26 @@ def test_groups_and_the_papers_choice_of_strength() -> None:
 
     runs = [made("CNN7 AT l2, 5 iterations", 0, 0.8), made("CNN7 standard", 1, 0.9),
             made("CNN7 standard", 0, 0.9), made("CNN7 d.d. SNR, 5 iterations", 0, 0.9),
-            made("CNN7 d.d. SNR at lambda 0.3, 5 iterations", 0, 0.81), made("other", 0, 0.1),
+            made("CNN7 d.d. SNR at lambda 0.003, 5 iterations", 0, 0.81), made("other", 0, 0.1),
             made("CNN7 standard", 2, 0.9) | {"status": "diverged"}]  # fmt: skip
     group = records.group_of(runs, records.CIFAR10)
     assert records.curve(group, "standard", "curve", "mean") == [[0.0], [1.0]]
     chosen = records.matched(group)
-    assert chosen["d.d. SNR"] is group["d.d. SNR, 0.3"]
-    assert "d.d. SNR, 0.3" not in chosen
+    assert chosen["d.d. SNR"] is group["d.d. SNR, 0.003"]
+    assert "d.d. SNR, 0.003" not in chosen
     assert records.same_training(group)["AT"][0]["curve"]["mean"] == [1]
+
+
+def test_step_sizes_and_mixtures() -> None:
+    rising = ([0.1, 1.0, 9.0], [0.9, 0.9, 0.8], [0.2, 0.6, 0.62])
+    assert judged.all_hold(settings.levels_off(rising, 1.0))
+    assert not judged.all_hold(settings.levels_off(rising, 0.1))
+    mixed = ([0.0, 0.5, 1.0], [0.9, 0.9, 0.85], [0.55, 0.6, 0.58])
+    assert judged.all_hold(settings.interpolates(mixed))
+    assert settings.interpolates(mixed)["continuous"].trials == 4
+    assert not judged.all_hold(settings.interpolates((mixed[0], mixed[1], [0.2, 0.6, 0.58])))
+    runs = [
+        {"label": f"step {s}", "seed": 0, "measures": {"accuracy": {"test_accuracy": 1.0},
+         "curve": {"mean": [s, s / 2]}}} for s in (2.0, 1.0)
+    ]  # fmt: skip
+    assert settings.series_of(runs, "step", 1) == ([1.0, 2.0], [1.0, 1.0], [0.5, 1.0])
