@@ -20,6 +20,7 @@ _LOOKS = {
     "standard": ("black", "-"),
     "AT": ("blue", "-"),
     "d.d. SNR": ("red", "-"),
+    "d.d. SNR, 0.003": ("red", ":"),
     "global SNR": ("green", "-"),
     "global SNR, 10": ("green", ":"),
     "strong global SNR": ("purple", "-"),
