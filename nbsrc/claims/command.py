@@ -13,7 +13,6 @@ from nbsrc.claims.ledger import Ledger
 from nbsrc.claims.pages import counts_page, overview_page, paper_page
 from nbsrc.claims.rows import load_claims
 from nbsrc.claims.status_page import status_page
-from nbsrc.experiments.page import read_training_page
 from nbsrc.files import project_root, write_json_atomic, write_text_atomic
 
 __all__ = ["main", "write_ledger"]
@@ -65,6 +64,8 @@ def write_ledger(root: Path) -> list[str]:
     pages = _pages(joined, titles)
     pages["status.md"] = status_page(statuses, times)
     tiers = sorted({str(status["tier"]) for status in statuses if status.get("tier")})
+    from nbsrc.experiments.page import read_training_page  # brings torch: not for every import
+
     pages["_generated/training.md"] = read_training_page(root, tiers)
     for name, text in pages.items():
         _write_if_changed(book / name, text)

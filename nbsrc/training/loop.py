@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,6 +53,7 @@ def train(
     schedule: Schedule | None = None,
     augmentation: Augmentation | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 0.0,
     progress: ProgressCallback | None = None,
 ) -> list[EpochRecord]:
     """Train a network in place.
@@ -61,11 +63,12 @@ def train(
     torch's random state are as before afterwards. On one machine with one number of threads the
     numbers repeat exactly; torch promises no more.
 
-    With a checkpoint file the state is kept after every epoch. If the file exists, the run goes on
+    With a checkpoint file the state is kept after every epoch, or after the first epoch that ends
+    ``checkpoint_every`` seconds after the last time. If the file exists, the run goes on
     from there: call with the same arguments, the network with its initial weights, and generators
     in their first state. The numbers are then those of a run that was never interrupted, bit for
-    bit on a CPU, and the generator ends in the same state. A finished run returns at once. The file
-    stays; it is the caller's to delete.
+    bit on a CPU, and the generator ends in the same state. A run whose last epoch was kept returns
+    at once. The file stays; it is the caller's to delete.
 
     Args:
         model: The network, on the device on which to train.
@@ -79,6 +82,9 @@ def train(
         schedule: Sets the learning rate before every step; constant without one.
         augmentation: Changes the images of every batch.
         checkpoint: The file, None to keep nothing.
+        checkpoint_every: The least number of seconds between two writes of the file: of a killed
+            run this much is lost at most, and one epoch. Positive for runs so short that writing
+            counts.
         progress: Called every few seconds with the rate and the time left; None logs a line.
 
     Returns:
@@ -89,9 +95,11 @@ def train(
             ``FloatingPointError`` with the records so far. A test loss that is not finite while
             the weights are (batch norm's running statistics can do that) is recorded as it is.
         TypeError: If there is something that a checkpoint cannot hold.
-        ValueError: If the checkpoint file cannot be read or belongs to another run, or the settings
-            do not fit the network or the images.
+        ValueError: If the checkpoint file cannot be read or belongs to another run, the settings
+            do not fit the network or the images, or ``checkpoint_every`` is negative.
     """
+    if not checkpoint_every >= 0:
+        raise ValueError(f"checkpoint_every must be at least 0 seconds, got {checkpoint_every}")
     if settings.channels_last and data.train_images.ndim != 4:
         raise ValueError(
             f"channels_last needs images [n, c, h, w], got {tuple(data.train_images.shape)}"
@@ -123,6 +131,7 @@ def train(
             log.info("going on after epoch %d of %d", len(history) - 1, settings.epochs)
         steps = math.ceil(len(images) / settings.batch_size)
         pace = Pace(progress, epochs=settings.epochs, steps=steps)
+        kept = time.monotonic()
         for epoch in range(len(history), settings.epochs + 1):
             order = torch.randperm(len(images), generator=generator).to(device)
             total = 0.0
@@ -142,8 +151,9 @@ def train(
             active.after_epoch(model)
             _check_weights(model, epoch, history)
             history.append(epoch_record(model, data, epoch, total / len(images), recorder))
-            if store is not None:
+            if store is not None and time.monotonic() - kept >= checkpoint_every:
                 store.write(state, {"history": to_rows(history), "step": step})
+                kept = time.monotonic()
     return history
 
 

@@ -16,7 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from nbsrc.regularizers import Regularizer
-from nbsrc.training import CropAndFlip, EpochRecord, StepDecay, TrainingDiverged, TrainingSettings
+from nbsrc.training import (
+    CropAndFlip,
+    EpochRecord,
+    StepDecay,
+    TrainingDiverged,
+    TrainingSettings,
+    train,
+)
 from nbsrc.training.identity import difference
 from tests.training import runs
 
@@ -208,3 +215,20 @@ def test_functions_are_told_apart_by_name() -> None:
 
     assert _described(first).endswith("first")
     assert _described(Poison(3)) == {"class": "Poison"}
+
+
+def test_the_file_is_written_as_rarely_as_asked(tmp_path: Path) -> None:
+    data, settings = runs.small_data(), TrainingSettings(3, 28)
+
+    def written(seconds: float) -> bool:
+        file = tmp_path / f"{seconds}.pt"
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        train(net, data, settings, generator=torch.Generator().manual_seed(0), checkpoint=file,
+              checkpoint_every=seconds)  # fmt: skip
+        return file.is_file()
+
+    assert written(0.0)
+    assert not written(3600.0)
+    for wrong in (-1.0, math.nan):
+        with pytest.raises(ValueError, match="checkpoint_every must be at least 0 seconds, got"):
+            written(wrong)
