@@ -40,7 +40,7 @@ def over(name: str, slacks: Sequence[float], shown: Sequence[float]) -> Finding:
         (slack, (seed,), {"seed": seed, name: round(value, 4)})
         for seed, (slack, value) in enumerate(zip(slacks, shown, strict=True))
     ]
-    return collect(cases, tolerance=0, family=f"{name}, {len(cases)} seeds")
+    return collect(cases, tolerance=1e-9, family=f"{name}, {len(cases)} seeds")
 
 
 def ratio(one: Sequence[float], two: Sequence[float], most: float) -> Finding:
