@@ -53,7 +53,7 @@ def train(
     schedule: Schedule | None = None,
     augmentation: Augmentation | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: float = 0.0,
+    checkpoint_share: float = 1.0,
     progress: ProgressCallback | None = None,
 ) -> list[EpochRecord]:
     """Train a network in place.
@@ -63,12 +63,12 @@ def train(
     torch's random state are as before afterwards. On one machine with one number of threads the
     numbers repeat exactly; torch promises no more.
 
-    With a checkpoint file the state is kept after every epoch, or after the first epoch that ends
-    ``checkpoint_every`` seconds after the last time. If the file exists, the run goes on
-    from there: call with the same arguments, the network with its initial weights, and generators
-    in their first state. The numbers are then those of a run that was never interrupted, bit for
-    bit on a CPU, and the generator ends in the same state. A run whose last epoch was kept returns
-    at once. The file stays; it is the caller's to delete.
+    With a checkpoint file the state is kept after every epoch, or as often as ``checkpoint_share``
+    allows. If the file exists, the run goes on from there: call with the same arguments, the
+    network with its initial weights, and generators in their first state. The numbers are then
+    those of a run that was never interrupted, bit for bit on a CPU, and the generator ends in the
+    same state. A run whose last epoch was kept returns at once. The file stays; it is the caller's
+    to delete.
 
     Args:
         model: The network, on the device on which to train.
@@ -82,9 +82,9 @@ def train(
         schedule: Sets the learning rate before every step; constant without one.
         augmentation: Changes the images of every batch.
         checkpoint: The file, None to keep nothing.
-        checkpoint_every: The least number of seconds between two writes of the file: of a killed
-            run this much is lost at most, and one epoch. Positive for runs so short that writing
-            counts.
+        checkpoint_share: The share of the time that writing the file may take, in (0, 1]. With 1 it
+            is written after every epoch; with 0.05 not before 19 times what the last writing took
+            have passed, which is also what a killed run loses at most, and one epoch.
         progress: Called every few seconds with the rate and the time left; None logs a line.
 
     Returns:
@@ -96,10 +96,10 @@ def train(
             the weights are (batch norm's running statistics can do that) is recorded as it is.
         TypeError: If there is something that a checkpoint cannot hold.
         ValueError: If the checkpoint file cannot be read or belongs to another run, the settings
-            do not fit the network or the images, or ``checkpoint_every`` is negative.
+            do not fit the network or the images, or ``checkpoint_share`` is not in (0, 1].
     """
-    if not checkpoint_every >= 0:
-        raise ValueError(f"checkpoint_every must be at least 0 seconds, got {checkpoint_every}")
+    if not 0 < checkpoint_share <= 1:
+        raise ValueError(f"checkpoint_share must be in (0, 1], got {checkpoint_share}")
     if settings.channels_last and data.train_images.ndim != 4:
         raise ValueError(
             f"channels_last needs images [n, c, h, w], got {tuple(data.train_images.shape)}"
@@ -131,7 +131,7 @@ def train(
             log.info("going on after epoch %d of %d", len(history) - 1, settings.epochs)
         steps = math.ceil(len(images) / settings.batch_size)
         pace = Pace(progress, epochs=settings.epochs, steps=steps)
-        kept = time.monotonic()
+        due = time.monotonic()
         for epoch in range(len(history), settings.epochs + 1):
             order = torch.randperm(len(images), generator=generator).to(device)
             total = 0.0
@@ -151,9 +151,10 @@ def train(
             active.after_epoch(model)
             _check_weights(model, epoch, history)
             history.append(epoch_record(model, data, epoch, total / len(images), recorder))
-            if store is not None and time.monotonic() - kept >= checkpoint_every:
+            if store is not None and (start := time.monotonic()) >= due:
                 store.write(state, {"history": to_rows(history), "step": step})
-                kept = time.monotonic()
+                end = time.monotonic()
+                due = end + (end - start) * (1 / checkpoint_share - 1)
     return history
 
 

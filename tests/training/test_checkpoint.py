@@ -217,18 +217,34 @@ def test_functions_are_told_apart_by_name() -> None:
     assert _described(Poison(3)) == {"class": "Poison"}
 
 
-def test_the_file_is_written_as_rarely_as_asked(tmp_path: Path) -> None:
-    data, settings = runs.small_data(), TrainingSettings(3, 28)
+def test_writing_takes_no_more_than_its_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, written = [0.0], []
 
-    def written(seconds: float) -> bool:
-        file = tmp_path / f"{seconds}.pt"
+    def write(*_: object) -> None:
+        written.append(clock[0])
+        clock[0] += 2.0
+
+    def epoch_passes(_: nn.Module, epoch: int) -> None:
+        clock[0] += 3.0 if epoch else 0.0
+
+    monkeypatch.setattr("nbsrc.training.loop.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("nbsrc.training.loop.Checkpoint.write", write)
+
+    def times(share: float) -> list[float]:
+        clock[0] = 0.0
+        written.clear()
         net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-        train(net, data, settings, generator=torch.Generator().manual_seed(0), checkpoint=file,
-              checkpoint_every=seconds)  # fmt: skip
-        return file.is_file()
+        train(
+            net, runs.small_data(), TrainingSettings(6, 28), recorder=epoch_passes,
+            generator=torch.Generator().manual_seed(0), checkpoint=tmp_path / "one.pt",
+            checkpoint_share=share,
+        )  # fmt: skip
+        return list(written)
 
-    assert written(0.0)
-    assert not written(3600.0)
-    for wrong in (-1.0, math.nan):
-        with pytest.raises(ValueError, match="checkpoint_every must be at least 0 seconds, got"):
-            written(wrong)
+    assert times(1.0) == [3.0, 8.0, 13.0, 18.0, 23.0, 28.0]
+    assert times(0.25) == [3.0, 11.0, 19.0]  # 2 seconds of writing, then 6 without
+    for wrong in (0.0, 1.5, math.nan):
+        with pytest.raises(ValueError, match=r"checkpoint_share must be in \(0, 1\], got"):
+            times(wrong)
