@@ -22,22 +22,22 @@ __all__ = ["draw_layer_ratios_of", "draw_norms_in_training"]
 
 
 def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[Figure, Rows]:
-    """Draw the norms of all layers after every epoch, weights above and batch norm below.
+    """Draw the norms of all layers after every epoch, weights on the left, batch norm right.
 
     Args:
-        runs: A run for each column, by its title.
+        runs: A run for each line of panels, by its title.
         order: The norm.
 
     Returns:
         The figure, and a row per run, layer and epoch.
     """
     figure, axes = plt.subplots(
-        2, len(runs), figsize=(2.3 * len(runs), 4.6), sharex=True, sharey="row", squeeze=False
-    )
+        len(runs), 2, figsize=(6.4, 1.5 * len(runs) + 0.6), sharex=True, sharey="col",
+        squeeze=False,
+    )  # fmt: skip
     rows: Rows = []
-    for column, (title, run) in enumerate(runs.items()):
-        axes[0][column].set_title(title, fontsize=9)
-        for line, kinds, color in ((0, WEIGHTS, "blue"), (1, BATCH_NORM, "red")):
+    for line, (title, run) in enumerate(runs.items()):
+        for column, kinds, color in ((0, WEIGHTS, "blue"), (1, BATCH_NORM, "red")):
             axis = axes[line][column]
             curves: dict[str, list[tuple[int, float]]] = {}
             for epoch in run["history"]:
@@ -48,9 +48,11 @@ def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[
             for curve in curves.values():
                 axis.plot(*zip(*curve, strict=True), color=COLORS[color], lw=1, alpha=0.6)
             axis.set_yscale("log")
-        axes[1][column].set_xlabel("epoch")
-    axes[0][0].set_ylabel(f"{order} norm of\nconvolutions, linear")
-    axes[1][0].set_ylabel("norm of batch norm")
+        axes[line][0].set_ylabel(title.replace(", ", ",\n"), fontsize=9)
+    axes[0][0].set_title(f"{order} norm of convolutions, linear", fontsize=9)
+    axes[0][1].set_title("norm of batch norm", fontsize=9)
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch")
     return figure, rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import mean, quantiles
 
 from nbsrc.audits.finding import Case, collect
 from nbsrc.audits.norm_decay_runs.records import (
@@ -17,8 +18,8 @@ from nbsrc.audits.norm_decay_runs.records import (
 from nbsrc.claims import Finding
 
 __all__ = [
-    "audit_comparable", "audit_compensated", "audit_little_left", "audit_projected",
-    "audit_reduced", "audit_stays", "behind", "final_ratio"
+    "audit_comparable", "audit_compensated", "audit_layers", "audit_projected",
+    "audit_reduced", "audit_stays", "behind", "final_ratio", "quartile_ratios"
 ]  # fmt: skip
 
 
@@ -56,6 +57,44 @@ def audit_comparable(found: Sequence[Pair], least: float, *, order: str = "linf"
     return collect(cases, tolerance=0, family=f"{len(found)} networks against their plain partner")
 
 
+def quartile_ratios(found: Sequence[Pair], *, order: str = "linf") -> list[float]:
+    """Compare the distributions of the layers' norms of networks and of their plain partners.
+
+    Args:
+        found: The pairs.
+        order: The norm.
+
+    Returns:
+        For every pair the ratios of the lower quartile, the median and the upper quartile.
+    """
+    ratios: list[float] = []
+    for pair in found:
+        ends = [epoch_norms(r["history"][-1], order) for r in (pair.run, pair.plain)]
+        cuts = [quantiles(list(norms.values()), n=4, method="inclusive") for norms in ends]
+        ratios += [one / two for one, two in zip(*cuts, strict=True)]
+    return ratios
+
+
+def audit_layers(found: Sequence[Pair], least: float, *, order: str = "linf") -> Finding:
+    """Test that most layers of a network have a norm of at least a share of the plain partner's.
+
+    Args:
+        found: The pairs.
+        least: The share.
+        order: The norm.
+
+    Returns:
+        The finding; the slack is the part of the layers that reach the share, minus one half.
+    """
+    cases: list[Case] = []
+    for n, pair in enumerate(found):
+        ends = [epoch_norms(r["history"][-1], order) for r in (pair.run, pair.plain)]
+        reached = mean(norm >= least * ends[1][name] for name, norm in ends[0].items())
+        shown = {"run": pair.words, "layers": round(reached, 3)}
+        cases.append((reached - 0.5, (n,), shown))
+    return collect(cases, tolerance=0, family=f"single layers of {len(found)} networks")
+
+
 def audit_reduced(found: Sequence[Pair], *, order: str = "l1") -> Finding:
     """Test that a regulariser makes the norms smaller than plain training does.
 
@@ -72,25 +111,6 @@ def audit_reduced(found: Sequence[Pair], *, order: str = "l1") -> Finding:
         for n, pair in enumerate(found)
     ]  # fmt: skip
     return collect(cases, tolerance=0, family=f"{len(found)} regularised networks")
-
-
-def audit_little_left(runs: Iterable[Run], most: float, measure: str) -> Finding:
-    """Test that an attack leaves hardly any accuracy.
-
-    Args:
-        runs: The runs.
-        most: The largest accuracy that counts as hardly any.
-        measure: Name of the attack's measure.
-
-    Returns:
-        The finding; the slack is what is allowed minus the accuracy.
-    """
-    cases: list[Case] = []
-    for n, run in enumerate(runs):
-        value = run["measures"][measure]["value"]
-        words = f"{run['label']}, seed {run['seed']}"
-        cases.append((most - value, (n,), {"run": words, "accuracy": value}))
-    return collect(cases, tolerance=0, family=f"accuracy of {len(cases)} networks under {measure}")
 
 
 def audit_projected(runs: Iterable[Run], bound: float) -> Finding:

@@ -10,8 +10,8 @@ from nbsrc.audits.norm_decay_runs.records import Run, attacked, by_method
 
 __all__ = ["HEAD", "beside_table2", "largest_gain"]
 
-HEAD = ("network", "method", "strength", "clean", "under PGD", "printed strength",
-        "printed clean", "printed robust")  # fmt: skip
+HEAD = ("network", "method", "strength", "clean", "under PGD", "gain under PGD, per seed",
+        "printed strength", "printed clean", "printed robust")  # fmt: skip
 _MODELS = {"vgg11_bn": "vgg", "resnet18": "resnet", "senet18": "senet", "regnet_x_200mf": "regnet"}
 _BLOCKS = {"weight decay": "wd", "clipping": "svc", "l1 norm decay": "l1", "linf norm decay": "li"}
 
@@ -24,10 +24,15 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
         measure: The attack.
 
     Returns:
-        Rows of texts under ``HEAD``; accuracies in percent, ours as means over seeds.
+        Rows of texts under ``HEAD``; accuracies in percent, ours as means over seeds, and per
+        seed by how many points a run exceeds its plain partner.
     """
     table = read_table("A.tab2")
     groups = by_method(runs)
+    plain = {
+        (run["model"]["name"], run["seed"]): run["measures"][measure]["value"]
+        for key, found in groups.items() if key[1] == "plain" for run in found
+    }  # fmt: skip
     rows: list[tuple[str, ...]] = []
     for (network, method, strength), found in groups.items():
         strengths = [s for n, m, s in groups if (n, m) == (network, method) and s is not None]
@@ -35,10 +40,14 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
         best = None if not strengths else min(strengths) if bounds else max(strengths)
         if (method == "plain" or method in _BLOCKS) and strength == best:
             column = "plain" if method == "plain" else table.block(_BLOCKS[method])[0]
+            gains = "" if method == "plain" else ", ".join(
+                f"{100 * (run['measures'][measure]['value'] - plain[network, run['seed']]):+.0f}"
+                for run in found
+            )  # fmt: skip
             clean = 100 * mean(run["measures"]["accuracy"]["test_accuracy"] for run in found)
             rows.append(
                 (network, method, "" if strength is None else f"{strength:g}", f"{clean:.1f}",
-                 f"{100 * attacked(found, measure):.1f}", *_printed(table, network, column))
+                 f"{100 * attacked(found, measure):.1f}", gains, *_printed(table, network, column))
             )  # fmt: skip
     return rows
 

@@ -59,8 +59,23 @@ def test_statements_and_planted_violations() -> None:
     assert not judged.audit_projected([SMALL], 5.0).holds
     assert judged.audit_stays([PLAIN], 1.1).holds
     assert not judged.audit_stays([a_run([1.0, 1.0, 2.0], [1.0] * 3)], 1.1).holds
-    assert judged.audit_little_left([PLAIN], 0.3, "PGD").holds
-    assert not judged.audit_little_left([PLAIN], 0.2, "PGD").holds
+
+
+def a_network(norms: list[float]) -> Any:
+    rows = [{"name": f"c{n}", "kind": "conv", "l1": v, "linf": v} for n, v in enumerate(norms)]
+    return a_run([], []) | {"history": [{"epoch": 0, "norms": rows}]}
+
+
+def test_distributions_and_single_layers_are_compared() -> None:
+    plain = a_network([1.0, 2.0, 3.0, 4.0, 5.0])
+    same = records.Pair(a_network([5.0, 4.0, 3.0, 2.0, 1.0]), plain)  # the layers exchanged
+    assert judged.quartile_ratios([same]) == [1.0, 1.0, 1.0]
+    assert judged.audit_layers([same], 1.0).holds  # three of five
+    lower = records.Pair(a_network([1.0, 1.5, 3.0, 4.0, 5.0]), plain)
+    assert judged.quartile_ratios([lower, same]) == [0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert judged.audit_layers([lower], 0.9).worst_slack == pytest.approx(0.3)
+    most = records.Pair(a_network([0.5, 1.0, 1.5, 4.0, 5.0]), plain)
+    assert not judged.audit_layers([most], 0.9).holds
 
 
 def test_scaling_a_kernel_is_undone_by_batch_norm() -> None:
@@ -76,7 +91,7 @@ def test_printed_numbers_stand_beside_ours() -> None:
 
     runs = [done([], 0.25, {}), *(done([DECAY], 0.25 * s, {"strength": s}) for s in (1.0, 3.0))]
     rows = printed.beside_table2(runs)
-    assert rows[0] == ("resnet18", "plain", "", "50.0", "25.0", "", "93.2", "37.0")
-    assert rows[1][:5] == ("resnet18", "linf norm decay", "3", "50.0", "75.0")
-    assert rows[1][6:] == ("93.0", "20.0")
+    assert rows[0] == ("resnet18", "plain", "", "50.0", "25.0", "", "", "93.2", "37.0")
+    assert rows[1][:6] == ("resnet18", "linf norm decay", "3", "50.0", "75.0", "+50")
+    assert rows[1][7:] == ("93.0", "20.0")
     assert printed.largest_gain(runs) == pytest.approx(50.0)
