@@ -20,7 +20,7 @@ from nbsrc.claims import Finding
 
 __all__ = ["ATTACKERS", "WEIGHTS", "audit_norms", "linear_network"]
 
-#: Weights with a large gap between the two distances; the first is the smallest.
+#: Weights in two to four dimensions; with (1, 0) the distances in l2 and linf are the same.
 WEIGHTS: tuple[tuple[int, ...], ...] = ((3, 4), (1, 2), (1, 0), (2, 3, 6), (1, 2, 2, 4))
 
 Attacker = Callable[[nn.Module, Tensor, Tensor], Tensor]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from nbsrc.regularizers import JacobianPenalty, Regularizer
 __all__ = [
     "audit_depth_one",
     "audit_depth_two",
+    "audit_momentum",
     "depth_two",
     "first_failing",
     "sharpness",
@@ -96,6 +98,35 @@ def audit_depth_two(largest: int) -> Finding:
     return collect(cases, tolerance=0.0, family="step 1, lambda 1, a = b = 0, 1, 2, ...")
 
 
+def audit_momentum(bound: Fraction = Fraction(2), *, steps: int = 200) -> Finding:
+    r"""Test in fractions that heavy-ball descent is stable below :math:`2(1+\beta)` and not above.
+
+    The quadratic has curvature 1, momentum is 0, 1/2, 7/10 or 9/10, the start w = 1. A step size an
+    eighth below the edge must shrink w a thousandfold, one an eighth above make it grow a
+    thousandfold; at the edge neither.
+
+    Args:
+        bound: The edge over :math:`1+\beta`; anything else than 2 must fail.
+        steps: Number of steps.
+
+    Returns:
+        The finding.
+    """
+    cases: list[Case] = []
+    for place, tenths in enumerate((0, 5, 7, 9)):
+        momentum = Fraction(tenths, 10)
+        for side in (-1, 0, 1):
+            rate = bound * (1 + momentum) * (1 + Fraction(side, 8))
+            w, velocity = Fraction(1), Fraction(0)
+            for _ in range(steps):
+                velocity = momentum * velocity + w
+                w -= rate * velocity
+            found = (abs(w) > 1000) - (abs(w) < Fraction(1, 1000))
+            words = f"momentum {momentum}, step {rate}: |w| = {float(abs(w)):.2g}"
+            cases.append((0.0 if found == side else -1.0, (place, side), words))
+    return collect(cases, tolerance=0.0, family="curvature 1, four momenta, about the edge")
+
+
 def sharpness(model: nn.Module, x: Tensor, *, iterations: int = 30) -> float:
     r"""Return the largest eigenvalue of the Hessian of :math:`\mu^2` in the weights.
 
@@ -127,11 +158,11 @@ def sharpness(model: nn.Module, x: Tensor, *, iterations: int = 30) -> float:
 def stable_strength(sharp: float, learning_rate: float, momentum: float) -> float:
     r"""Return the strength at which descent with momentum stops being stable at a point.
 
-    Heavy-ball descent on a quadratic of curvature h is stable if
-    :math:`\eta\lambda h<2(1+\beta)`.
+    Heavy-ball descent on a quadratic of curvature h is stable if and only if
+    :math:`0<\eta\lambda h<2(1+\beta)`, see :func:`audit_momentum`. A network is no quadratic.
 
     Args:
-        sharp: h, of the penalty of strength 1.
+        sharp: h, the largest curvature of the penalty of strength 1.
         learning_rate: The step size.
         momentum: The momentum.
 

@@ -66,14 +66,15 @@ def policy_problems(runs: Sequence[Mapping[str, Any]], images: int, *, number: i
     Returns:
         In words; nothing if solver, 50,000 steps (to an epoch) and initialisations are as printed.
     """
-    problems = []
-    for run in runs[:1]:
+    problems: list[str] = []
+    for run in runs:
         different = {k: run["settings"][k] for k, v in _PRINTED.items() if run["settings"][k] != v}
         if different or {k: run["schedule"][k] for k in _SCHEDULE} != _SCHEDULE:
             problems.append(f"settings {different or run['schedule']}")
         steps = steps_of(run, images)
         if abs(steps - 50_000) > math.ceil(images / run["settings"]["batch_size"]):
             problems.append(f"{steps:,} steps")
+    problems = list(dict.fromkeys(problems))
     if len(runs) < number:
         problems.append(f"{len(runs)} initialisations")
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -17,6 +18,13 @@ def test_depth_one_diverges_beyond_one_exactly() -> None:
     assert divergence.audit_depth_one(4).holds
     assert not divergence.audit_depth_one(4, bound=2.0).holds
     assert not divergence.audit_depth_one(4, bound=0.5).holds
+
+
+def test_momentum_moves_the_edge_exactly() -> None:
+    assert divergence.audit_momentum().holds
+    assert divergence.audit_momentum().trials == 12
+    for wrong in (Fraction(7, 4), Fraction(9, 4)):
+        assert not divergence.audit_momentum(wrong).holds
 
 
 def test_depth_two_is_cubed() -> None:

@@ -55,7 +55,7 @@ def test_policies_differ_in_words(two: dict) -> None:
     short = protocol.policy_problems(runs_of(two, "lenet5"), 13_007, number=10)
     assert short == ["2,040 steps", "3 initialisations"]
     planted = copy.deepcopy(runs_of(two, "lenet_300_100"))
-    planted[0]["settings"]["momentum"] = 0.5
+    planted[-1]["settings"]["momentum"] = 0.5
     assert protocol.policy_problems(planted, 13_007, number=10) == ["settings {'momentum': 0.5}"]
 
 
@@ -84,6 +84,8 @@ def test_thirty_one_convolutions_leave_one_residual_network() -> None:
     ]
     assert sizes == [[5], [], [], []]
     assert architectures.residual_sizes(33, projections=True) == [5]
+    assert architectures.residual_sizes(32, projections=False) == []
+    assert architectures.residual_sizes(32, projections=True) == []
 
 
 def test_attacks_control_the_printed_norms() -> None:
