@@ -83,6 +83,8 @@ def _times(_: argparse.Namespace) -> list[dict[str, Any]]:
 DIVERGENCE: list[dict[str, Any]] = [
     {"data": "mnist", "net": "lenet5", "width": 1.0, "reference": 2814, "seeds": [0],
      "strengths": [1.6, 3.2, 6.4, 12.8, 25.6], "steps": 250, "penalties": [JacobianPenalty]},
+    {"data": "mnist", "net": "lenet5", "width": 1.0, "reference": 2814, "seeds": [1],
+     "strengths": [1.6, 3.2, 6.4], "steps": 250, "penalties": [JacobianPenalty]},
     {"data": "cifar10", "net": "vgg_like", "width": 0.25, "reference": 400, "seeds": [0],
      "strengths": [0.1], "steps": 40, "penalties": [JacobianPenalty, CrossLipschitz]},
 ]  # fmt: skip
