@@ -3,6 +3,8 @@
 # The first of these that is Python 3.11 or newer makes the environment.
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 PY := .venv/bin/python
+# Tests at once; each works with one thread, and those of notebooks run two kernels.
+JOBS := 2
 
 .DEFAULT_GOAL := help
 .PHONY: help env book test lint bench clean distclean
@@ -30,7 +32,7 @@ book: env
 
 # The tests read the rendered book, so it is built first; nothing is done when it is up to date.
 test: book
-	@$(PY) -m pytest
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 lint: env
 	$(PY) -m ruff check .
