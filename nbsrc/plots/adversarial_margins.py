@@ -20,14 +20,13 @@ _HUES = ("blue", "orange", "red", "green", "purple", "black")
 
 
 def draw_trends(
-    panels: Mapping[str, Mapping[str, Table]], ylabels: Sequence[str], *, log: bool = False
+    panels: Mapping[str, Mapping[str, Table]], ylabels: Sequence[str]
 ) -> tuple[Figure, Rows]:
     """Draw values against the radius of the training: a line of means, a dot per seed.
 
     Args:
         panels: By title, tables by name of the line; two panels to a row.
         ylabels: Label of every panel's axis.
-        log: Whether the values are drawn on a logarithmic axis.
 
     Returns:
         The figure, and a row per dot.
@@ -51,8 +50,6 @@ def draw_trends(
             axis.set_xticks(sorted({s for t in tables.values() for s in t}))
         axis.set_ylabel(label)
         axis.set_xlabel("radius of training (/255)")
-        if log:
-            axis.set_yscale("log")
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     _legend(figure, axes[: len(panels)])
@@ -201,6 +198,7 @@ def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
     for axis in axes:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(name, handle)
+    columns = 3 if len(found) == 3 else 2
     figure.legend(
-        list(found.values()), list(found), loc="outside lower center", ncols=2, fontsize=9
+        list(found.values()), list(found), loc="outside lower center", ncols=columns, fontsize=9
     )

@@ -55,20 +55,27 @@ def audit_rescaled(seeds: Iterable[int], factor: float = 0.125, *, shift: float 
     return collect(cases(), tolerance=0, family=f"random networks, logits times {factor:g}")
 
 
-def audit_reach(radii: Iterable[int], steps: int, size: int) -> Finding:
-    """Test that PGD with a random start can reach every corner of its ball.
+def audit_reach(radii: Iterable[int], steps: int, size: int, *, short: bool = False) -> Finding:
+    """Test that PGD with a random start can reach every corner of its ball, or that it cannot.
 
     Args:
         radii: Radii of the ball, in any unit.
         steps: Number of steps.
         size: Size of a step, in the same unit.
+        short: Whether the statement is the opposite: from some start some corner is out of reach.
 
     Returns:
         The finding; the slack is what the steps cover together minus the way from the farthest
-        start to a corner, twice the radius.
+        start to a corner, twice the radius. For the opposite it is the part of the way that is
+        left, and minus 1 if none is.
     """
+
+    def slack(radius: int) -> float:
+        left = 2 * radius - steps * size
+        return float(left if left > 0 else -1) if short else float(-left)
+
     cases: list[Case] = [
-        (float(steps * size - 2 * radius), (radius,), {"radius": radius, "way": 2 * radius,
+        (slack(radius), (radius,), {"radius": radius, "way": 2 * radius,
          "steps cover": steps * size})
         for radius in radii
     ]  # fmt: skip

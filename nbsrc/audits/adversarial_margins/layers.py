@@ -35,7 +35,7 @@ def end_pairs(groups: Groups) -> list[Pair]:
 
 
 def seed_pairs(groups: Groups) -> list[Pair]:
-    """Return pairs of runs of one strength and two seeds, in both orders: what chance gives.
+    """Return pairs of runs of one strength and two seeds, later seed first: what chance gives.
 
     Args:
         groups: Runs by strength.
@@ -48,7 +48,7 @@ def seed_pairs(groups: Groups) -> list[Pair]:
         for runs in groups.values()
         for one in runs
         for two in runs
-        if one["seed"] != two["seed"]
+        if one["seed"] > two["seed"]
     ]
 
 

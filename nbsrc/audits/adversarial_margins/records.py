@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = [
     "Groups", "Run", "Table", "gap", "histogram_moments", "layer_values", "margin_share", "means",
-    "of_template", "reader", "table", "transposed"
+    "of_template", "reader", "survived_radius", "table", "transposed"
 ]  # fmt: skip
 
 Run = Mapping[str, Any]
@@ -59,6 +59,25 @@ def reader(*path: str) -> Callable[[Run], float]:
         return math.nan if value is None else float(value)
 
     return read
+
+
+def survived_radius(run: Run, radii: Iterable[str]) -> float:
+    """Return a lower bound of the mean radius in which PGD finds nothing.
+
+    An image counts with the largest of the radii up to which it stays right under attack.
+
+    Args:
+        run: A run with measures ``PGD <radius>`` of equal images.
+        radii: The radii, from small to large, as in the names of the measures.
+
+    Returns:
+        The sum of the accuracies at the radii, each times what its radius has more than the last.
+    """
+    total = last = 0.0
+    for radius in radii:
+        total += (float(radius) - last) * float(run["measures"][f"PGD {radius}"]["value"])
+        last = float(radius)
+    return total
 
 
 def table(groups: Groups, value: Callable[[Run], float]) -> dict[float, list[float]]:

@@ -58,18 +58,27 @@ def test_words_follow_the_rule() -> None:
     assert trends.mixed_word([(FALLING, -1), (FALLING, -1)]) == "reproduced"
     assert trends.mixed_word([(FALLING, -1)], figure=True) == "partly-reproduced"
     assert trends.mixed_word([(FALLING, -1), (dent, -1)]) == "partly-reproduced"
-    assert trends.mixed_word([(FALLING, -1), (dent, -1), (dent, -1)]) == "not-reproduced"
+    assert trends.mixed_word([(FALLING, -1), (dent, -1), (dent, -1)]) == "partly-reproduced"
+    assert trends.mixed_word([(dent, -1), (FALLING, 1), (dent, 1)]) == "not-reproduced"
     assert trends.mixed_word([(FALLING, 1)]) == "not-reproduced"
     assert trends.mixed_word([]) == "not-reproduced"
 
 
 def test_the_control_puts_seeds_in_the_place_of_strengths() -> None:
     assert records.transposed(FALLING) == {0.0: [3.0, 2.0, 1.0], 1.0: [3.1, 2.9, 2.8]}
-    assert trends.over_seeds([(FALLING, -1)])  # the second seed is larger throughout
-    assert not trends.over_seeds([(FALLING, 1)])  # it would be called a trend over seeds
+    table = {4.0: [1.0, 1.5], 8.0: [3.0, 3.5]}
+    one_seed = {4.0: [1.0], 8.0: [0.5]}  # nothing to compare
+    by_radius, by_seed = trends.over_seeds([(table, 1), (one_seed, -1)])
+    assert by_radius == pytest.approx(4 / 4.25)
+    assert by_seed == pytest.approx(0.25 / 4.25)
+    assert trends.over_seeds([(records.transposed(table), 1)]) == (by_seed, by_radius)
+    assert trends.explained({4.0: [1.0], 8.0: [1.0]}) == 0.0
+    assert trends.over_seeds([]) == (0.0, 0.0)
 
 
 def test_values_of_runs() -> None:
+    attacked = a_run(4, **{f"PGD {r}": {"value": v} for r, v in (("4", 0.5), ("16", 0.25))})
+    assert records.survived_radius(attacked, ["4", "16"]) == 4 * 0.5 + 12 * 0.25
     run = a_run(4, gaps=gaps(0.25, 0.75), margins={
         "edges": [-1.0, 0.0, 0.5, 1.0], "test": {"counts": [1, 2, 1], "mean": None}})  # fmt: skip
     assert records.gap(run) == 0.5
@@ -95,7 +104,11 @@ def test_most_layers_and_planted_exceptions() -> None:
     assert layers.most_word([pairs, turned], ["std"]) == "partly-reproduced"
     assert layers.most_word([pairs, turned, turned], ["std"]) == "not-reproduced"
     assert layers.most_word([], ["std"]) == "not-reproduced"
-    assert not layers.audit_most_layers(layers.seed_pairs(groups), "std").holds
+    chance = layers.seed_pairs(groups)
+    assert [(one["seed"], two["seed"]) for one, two in chance] == [(1, 0), (1, 0)]
+    assert not layers.audit_most_layers(chance, "std").holds
+    uneven = {4.0: [a_run(4), a_run(4, 1, 0.5)]}
+    assert layers.audit_most_layers(layers.seed_pairs(uneven), "std").holds  # it can fail
     assert layers.mean_log_ratio(*pairs[0], "std") == pytest.approx(math.log(0.5))
     assert layers.end_pairs({4.0: []}) == []
     assert layers.audit_bounded(groups[16.0], 2.0).holds
@@ -153,6 +166,8 @@ def test_reach_of_pgd() -> None:
     assert exact.audit_reach((4, 8, 10), 10, 2).holds
     found = exact.audit_reach((4, 8, 16), 10, 2)
     assert found.counterexample == {"radius": 16, "way": 32, "steps cover": 20}
+    assert exact.audit_reach((11, 16), 10, 2, short=True).holds
+    assert not exact.audit_reach((10, 16), 10, 2, short=True).holds
 
 
 def test_balls_that_meet_and_layers_that_count() -> None:
