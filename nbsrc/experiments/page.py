@@ -70,7 +70,7 @@ def training_page(
 
 
 def _recorded_table(recorded: Sequence[Results]) -> str:
-    heads = ("Experiment", "tier", "runs", "missing", "diverged", "hours", "processor", "commit")
+    heads = ("Experiment", "tier", "runs", "missing", "diverged", "hours", "commit")
     lines = []
     for results in recorded:
         sources = results["provenance"]
@@ -80,7 +80,6 @@ def _recorded_table(recorded: Sequence[Results]) -> str:
             number(len(results["missing"])),
             number(_diverged(results)),
             number(round(results["seconds"] / 3600, 2)),
-            ", ".join(dict.fromkeys(str(source["processor"]) for source in sources)),
             ", ".join(dict.fromkeys(str(source["commit"])[:7] for source in sources)),
         ]
         lines.append((_name(results["experiment"]), [escape(cell) for cell in cells]))
@@ -95,6 +94,8 @@ def _reductions(results: Results) -> str:
             f"<p><strong>Less than {escape(str(results['of']))}.</strong> "
             f"{text_html(str(results['reductions']))}</p>"
         )
+    processors = dict.fromkeys(str(source["processor"]) for source in results["provenance"])
+    parts.append(f"<p><strong>Made on.</strong> {escape(', '.join(processors))}</p>")
     missing: dict[str, int] = {}
     for run in results["missing"]:
         missing[run["label"]] = missing.get(run["label"], 0) + 1
@@ -108,19 +109,18 @@ def _reductions(results: Results) -> str:
 def _live_table(live: Sequence[Results]) -> str:
     lines = [
         (
-            _name(results["experiment"]),
+            _name(results["experiment"]) + _words(str(results["description"])),
             [
                 escape(str(results["data"]["name"])),
                 escape(str(results["tier"])),
                 number(len(results["runs"])),
                 number(_diverged(results)),
                 number(round(results["seconds"], 1)),
-                _words(str(results["description"])),
             ],
         )
         for results in live
     ]
-    heads = ("Experiment", "data", "tier", "runs", "diverged", "seconds", "what it asks")
+    heads = ("Experiment", "data", "tier", "runs", "diverged", "seconds")
     return scrolling_table("Experiments trained in this build", heads, lines)
 
 
@@ -128,14 +128,16 @@ def _rest_table(plans: Sequence[ExperimentPlan]) -> str:
     lines = []
     for plan in plans:
         runs = sum(run.seeds for run in plan.runs_of("paper"))
-        cells = [escape(plan.data), number(runs), _words(plan.description)]
-        lines.append((_name(plan.name), cells))
-    heads = ("Experiment", "data", "runs at the tier paper", "what it asks")
+        lines.append((
+            _name(plan.name) + _words(plan.description),
+            [escape(plan.data), number(runs)],
+        ))
+    heads = ("Experiment", "data", "runs at the tier paper")
     return scrolling_table("Experiments without results", heads, lines)
 
 
 def _words(text: str) -> str:
-    return f"<p>{text_html(text)}</p>"
+    return f'<span class="nb-asks">{text_html(text)}</span>'
 
 
 def _diverged(results: Results) -> int:

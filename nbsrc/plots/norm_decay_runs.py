@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from nbsrc.audits.norm_decay_runs.records import (
     BATCH_NORM,
@@ -48,6 +49,9 @@ def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[
             for curve in curves.values():
                 axis.plot(*zip(*curve, strict=True), color=COLORS[color], lw=1, alpha=0.6)
             axis.set_yscale("log")
+            axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axes[line][0].set_ylabel(title.replace(", ", ",\n"), fontsize=9)
     axes[0][0].set_title(f"{order} norm of convolutions, linear", fontsize=9)
     axes[0][1].set_title("norm of batch norm", fontsize=9)

@@ -10,8 +10,8 @@ from nbsrc.audits.norm_decay_runs.records import Run, attacked, by_method
 
 __all__ = ["HEAD", "beside_table2", "largest_gain"]
 
-HEAD = ("network", "method", "strength", "clean", "under PGD", "gain under PGD, per seed",
-        "printed strength", "printed clean", "printed robust")  # fmt: skip
+HEAD = ("network", "method", "clean", "under PGD", "gain under PGD, per seed",
+        "printed clean", "printed robust")  # fmt: skip
 _MODELS = {"vgg11_bn": "vgg", "resnet18": "resnet", "senet18": "senet", "regnet_x_200mf": "regnet"}
 _BLOCKS = {"weight decay": "wd", "clipping": "svc", "l1 norm decay": "l1", "linf norm decay": "li"}
 
@@ -46,8 +46,9 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
             )  # fmt: skip
             clean = 100 * mean(run["measures"]["accuracy"]["test_accuracy"] for run in found)
             rows.append(
-                (network, method, "" if strength is None else f"{strength:g}", f"{clean:.1f}",
-                 f"{100 * attacked(found, measure):.1f}", gains, *_printed(table, network, column))
+                (network.removesuffix("_200mf"),
+                 method if strength is None else f"{method} {strength:g}", f"{clean:.1f}", f"{100 * attacked(found, measure):.1f}", gains,
+                 *_printed(table, network, column))
             )  # fmt: skip
     return rows
 
@@ -72,9 +73,9 @@ def largest_gain(runs: Iterable[Run], measure: str = "PGD") -> float:
     return 100 * max(gains)
 
 
-def _printed(table: AccuracyTable, network: str, column: str) -> tuple[str, str, str]:
-    """Return strength, clean and robust accuracy as Table 2 prints them."""
+def _printed(table: AccuracyTable, network: str, column: str) -> tuple[str, str]:
+    """Return clean and robust accuracy as Table 2 prints them, the first with its strength."""
     model = _MODELS[network]
     strength = "" if column == "plain" else column.lstrip("wdsvcli").removeprefix("1_").lstrip("_")
     clean, robust = (table.cells[model, kind, column] / 10 for kind in ("clean", "robust"))
-    return strength, f"{clean:.1f}", f"{robust:.1f}"
+    return f"{clean:.1f}" + (f" (at {strength})" if strength else ""), f"{robust:.1f}"

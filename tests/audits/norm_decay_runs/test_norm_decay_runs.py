@@ -91,7 +91,7 @@ def test_printed_numbers_stand_beside_ours() -> None:
 
     runs = [done([], 0.25, {}), *(done([DECAY], 0.25 * s, {"strength": s}) for s in (1.0, 3.0))]
     rows = printed.beside_table2(runs)
-    assert rows[0] == ("resnet18", "plain", "", "50.0", "25.0", "", "", "93.2", "37.0")
-    assert rows[1][:6] == ("resnet18", "linf norm decay", "3", "50.0", "75.0", "+50")
-    assert rows[1][7:] == ("93.0", "20.0")
+    assert rows[0] == ("resnet18", "plain", "50.0", "25.0", "", "93.2", "37.0")
+    assert rows[1][:5] == ("resnet18", "linf norm decay 3", "50.0", "75.0", "+50")
+    assert rows[1][5:] == ("93.0 (at 1e-2)", "20.0")
     assert printed.largest_gain(runs) == pytest.approx(50.0)
