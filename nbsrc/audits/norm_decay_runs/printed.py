@@ -45,11 +45,12 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
                 for run in found
             )  # fmt: skip
             clean = 100 * mean(run["measures"]["accuracy"]["test_accuracy"] for run in found)
-            rows.append(
-                (network.removesuffix("_200mf"),
-                 method if strength is None else f"{method} {strength:g}", f"{clean:.1f}", f"{100 * attacked(found, measure):.1f}", gains,
-                 *_printed(table, network, column))
-            )  # fmt: skip
+            rows.append((
+                network.removesuffix("_200mf"),
+                method if strength is None else f"{method} {strength:g}",
+                f"{clean:.1f}", f"{100 * attacked(found, measure):.1f}", gains,
+                *_printed(table, network, column),
+            ))  # fmt: skip
     return rows
 
 
