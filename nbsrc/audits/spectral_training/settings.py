@@ -36,7 +36,7 @@ def series_of(runs: Iterable[Mapping[str, Any]], prefix: str, place: int) -> Ser
     )
 
 
-def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float = 0.05) -> Parts:
+def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float = 0.1) -> Parts:
     """Figure 6: robustness rises with the step size, then stays.
 
     Args:
@@ -56,7 +56,7 @@ def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float =
     }
 
 
-def interpolates(series: Series, *, jump: float = 0.1, same: float = 0.05) -> Parts:
+def interpolates(series: Series, *, jump: float = 0.15, same: float = 0.05) -> Parts:
     """Figure 7: a continuous trade-off between two ends that are equivalent.
 
     Args:
