@@ -25,12 +25,13 @@ def test_the_command_writes_what_load_or_train_takes(
     folder = str(path.parent / "runs")
     arguments = [str(path), "--tier", "smoke", "--folder", folder, "--output", str(output)]
     assert main(arguments) == 0
-    written = json.loads(output.read_text(encoding="utf-8"))
+    written = json.loads(output.read_text(encoding="utf-8")) | {"seconds": 1e6}
+    output.write_text(json.dumps(written), encoding="utf-8")
     monkeypatch.setenv("NBSRC_RUNS_DIR", str(output.parent))
     assert load_or_train("small", "smoke", folder=path.parent) == written  # with times: it was read
     monkeypatch.delenv("NBSRC_RUNS_DIR")
     trained = load_or_train("small", "smoke", folder=path.parent)
-    assert trained["seconds"] != written["seconds"]
+    assert trained["seconds"] < 1e6
     assert outcome(trained) == outcome(written)
 
 
