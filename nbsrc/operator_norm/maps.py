@@ -50,17 +50,19 @@ def matrix_map(J: Tensor) -> LinearMap:
     )
 
 
-def network_map(net: nn.Module, x: Tensor) -> LinearMap:
+def network_map(net: nn.Module, x: Tensor, *, coupled: bool = False) -> LinearMap:
     r"""The Jacobians of a network at a batch of points, without forming them.
 
     The forward product is ``torch.func.jvp`` (a dual-number forward pass each time), the backward
     product ``torch.func.vjp`` (the forward pass is done once, here). On a kink they take the side
-    that torch takes. The network must treat the examples of a batch independently.
+    that torch takes. Unless ``coupled``, the network must treat the examples of a batch
+    independently; else the products are those of the whole batch's Jacobian, and mix its examples.
 
     Args:
         net: A network, in evaluation mode if it has batch norm or dropout.
         x: ``[batch, *input]``. Vectors are ``[batch, n]`` with n the flattened input, and
             ``[batch, d]`` with d the flattened output.
+        coupled: Whether batch norm may be in training mode; it must not track statistics.
 
     Returns:
         The map.
@@ -77,7 +79,7 @@ def network_map(net: nn.Module, x: Tensor) -> LinearMap:
         >>> J.forward(torch.tensor([[1.0, 0.0]])).tolist()
         [[3.0, 3.0]]
     """
-    points = check_points(net, x).detach()
+    points = check_points(net, x, coupled=coupled).detach()
 
     def outputs(inputs: Tensor) -> Tensor:
         value: Tensor = net(inputs)
@@ -101,12 +103,13 @@ def network_map(net: nn.Module, x: Tensor) -> LinearMap:
     return LinearMap(forward=forward, backward=backward)
 
 
-def check_points(net: nn.Module, x: Tensor) -> Tensor:
+def check_points(net: nn.Module, x: Tensor, *, coupled: bool = False) -> Tensor:
     """Refuse what is no batch of points, or a network whose examples depend on each other.
 
     Args:
         net: The network.
         x: ``[batch, *input]``.
+        coupled: Whether batch norm may be in training mode.
 
     Returns:
         The points.
@@ -118,7 +121,9 @@ def check_points(net: nn.Module, x: Tensor) -> Tensor:
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"net must be a torch.nn.Module, got {type(net).__name__}")
-    batch_dependent = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+    batch_dependent: tuple[type[nn.Module], ...] = (nn.modules.dropout._DropoutNd,)
+    if not coupled:
+        batch_dependent += (nn.modules.batchnorm._BatchNorm,)
     for name, module in net.named_modules():
         if module.training and isinstance(module, batch_dependent):
             raise ValueError(f"net must be in evaluation mode, its layer {name!r} is training")

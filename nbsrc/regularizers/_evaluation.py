@@ -33,7 +33,9 @@ def evaluating(model: nn.Module, *, batch_statistics: bool = False) -> Iterator[
                 batch_statistics and module.training and isinstance(module, _BATCH_NORM)
             )
             for name, buffer in module._buffers.items():
-                if buffer is not None:
+                if module.training:  # nothing to read; writes fail inside torch.func's transforms
+                    module._buffers[name] = None
+                elif buffer is not None:
                     if id(buffer) not in copies:
                         copies[id(buffer)] = buffer.detach().clone()
                     module._buffers[name] = copies[id(buffer)]

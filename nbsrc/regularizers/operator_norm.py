@@ -45,7 +45,13 @@ class OperatorNormPenalty(Seeded):
     The iterations give a lower bound; for (2, 2) it tends to the norm, for the other pairs it may
     stay at a local maximum. Without iterations the norm is that of
     :func:`nbsrc.operator_norm.exact_operator_norm`, from one backward pass per class. Where Jv is
-    0 the value and its gradient are 0. The network is differentiated in eval mode.
+    0 the value and its gradient are 0. The network is differentiated in eval mode, where each
+    image has a Jacobian of its own; the paper does not state the mode.
+
+    With ``batch_statistics`` batch norm layers that are training normalise by the batch, as in the
+    loss. An image's output then depends on the whole batch: the iterations take products with the
+    batch's Jacobian and normalise image by image, and the difference is between the outputs of
+    the batch and of the moved batch. That is no norm of an image's Jacobian.
 
     Attributes:
         strength: :math:`\lambda`, at least 0.
@@ -56,6 +62,8 @@ class OperatorNormPenalty(Seeded):
         form: ``"jacobian"`` or ``"difference"``.
         eps: :math:`\epsilon` of the difference form, greater than 0.
         alpha: Step size of the iteration, infinity for the power method.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training;
+            with the difference form only.
         generator: Source of the start vectors; needed with iterations.
 
     Example:
@@ -76,6 +84,7 @@ class OperatorNormPenalty(Seeded):
     eps: float | None = None
     alpha: float = math.inf
     generator: torch.Generator | None = None
+    batch_statistics: bool = False
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -97,6 +106,11 @@ class OperatorNormPenalty(Seeded):
             if self.steps is None:
                 raise ValueError("form 'difference' needs steps: an exact norm gives no direction")
             check_number("eps", self.eps, strict=True)
+        elif self.batch_statistics:
+            raise ValueError(
+                f"batch_statistics needs form 'difference', got {self.form!r}: with the batch's "
+                "statistics an image has no Jacobian of its own"
+            )
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty; NaN where the network's outputs are not finite.
@@ -131,8 +145,8 @@ class OperatorNormPenalty(Seeded):
         """Return u ``[batch, K]`` and v ``[batch, n]`` after all iterations, u at the last v."""
         generator = check_generator("generator", self.generator)
         start = directions(len(x), x[0].numel(), x, generator)
-        with evaluating(model):
-            J = network_map(model, x)
+        with evaluating(model, batch_statistics=self.batch_statistics):
+            J = network_map(model, x, coupled=self.batch_statistics)
             found = power_method(
                 J, self.p, self.q, start, self.steps or 1, self.alpha, on_zero="keep"
             )
@@ -142,7 +156,8 @@ class OperatorNormPenalty(Seeded):
         """Return the difference quotients ``[batch]`` with a graph."""
         eps = check_number("eps", self.eps, strict=True)
         _, v = self._vectors(model, x)
-        with evaluating(model), torch.enable_grad():
+        coupled = self.batch_statistics
+        with evaluating(model, batch_statistics=coupled), torch.enable_grad():
             moved = x.detach() + eps * v.reshape(x.shape)
             change = checked_logits(model(moved), x) - checked_logits(model(x.detach()), x)
             u = printed_maximiser(change.detach(), self.q)
