@@ -50,19 +50,17 @@ def matrix_map(J: Tensor) -> LinearMap:
     )
 
 
-def network_map(net: nn.Module, x: Tensor, *, coupled: bool = False) -> LinearMap:
+def network_map(net: nn.Module, x: Tensor) -> LinearMap:
     r"""The Jacobians of a network at a batch of points, without forming them.
 
     The forward product is ``torch.func.jvp`` (a dual-number forward pass each time), the backward
     product ``torch.func.vjp`` (the forward pass is done once, here). On a kink they take the side
-    that torch takes. Unless ``coupled``, the network must treat the examples of a batch
-    independently; else the products are those of the whole batch's Jacobian, and mix its examples.
+    that torch takes. The network must treat the examples of a batch independently.
 
     Args:
         net: A network, in evaluation mode if it has batch norm or dropout.
         x: ``[batch, *input]``. Vectors are ``[batch, n]`` with n the flattened input, and
             ``[batch, d]`` with d the flattened output.
-        coupled: Whether batch norm may be in training mode; it must not track statistics.
 
     Returns:
         The map.
@@ -79,7 +77,7 @@ def network_map(net: nn.Module, x: Tensor, *, coupled: bool = False) -> LinearMa
         >>> J.forward(torch.tensor([[1.0, 0.0]])).tolist()
         [[3.0, 3.0]]
     """
-    points = check_points(net, x, coupled=coupled).detach()
+    points = check_points(net, x).detach()
 
     def outputs(inputs: Tensor) -> Tensor:
         value: Tensor = net(inputs)
@@ -103,13 +101,12 @@ def network_map(net: nn.Module, x: Tensor, *, coupled: bool = False) -> LinearMa
     return LinearMap(forward=forward, backward=backward)
 
 
-def check_points(net: nn.Module, x: Tensor, *, coupled: bool = False) -> Tensor:
+def check_points(net: nn.Module, x: Tensor) -> Tensor:
     """Refuse what is no batch of points, or a network whose examples depend on each other.
 
     Args:
         net: The network.
         x: ``[batch, *input]``.
-        coupled: Whether batch norm may be in training mode.
 
     Returns:
         The points.
@@ -121,9 +118,7 @@ def check_points(net: nn.Module, x: Tensor, *, coupled: bool = False) -> Tensor:
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"net must be a torch.nn.Module, got {type(net).__name__}")
-    batch_dependent: tuple[type[nn.Module], ...] = (nn.modules.dropout._DropoutNd,)
-    if not coupled:
-        batch_dependent += (nn.modules.batchnorm._BatchNorm,)
+    batch_dependent = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
     for name, module in net.named_modules():
         if module.training and isinstance(module, batch_dependent):
             raise ValueError(f"net must be in evaluation mode, its layer {name!r} is training")

@@ -33,9 +33,7 @@ def evaluating(model: nn.Module, *, batch_statistics: bool = False) -> Iterator[
                 batch_statistics and module.training and isinstance(module, _BATCH_NORM)
             )
             for name, buffer in module._buffers.items():
-                if module.training:  # nothing to read; writes fail inside torch.func's transforms
-                    module._buffers[name] = None
-                elif buffer is not None:
+                if buffer is not None:
                     if id(buffer) not in copies:
                         copies[id(buffer)] = buffer.detach().clone()
                     module._buffers[name] = copies[id(buffer)]

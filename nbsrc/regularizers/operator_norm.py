@@ -48,10 +48,10 @@ class OperatorNormPenalty(Seeded):
     0 the value and its gradient are 0. The network is differentiated in eval mode, where each
     image has a Jacobian of its own; the paper does not state the mode.
 
-    With ``batch_statistics`` batch norm layers that are training normalise by the batch, as in the
-    loss. An image's output then depends on the whole batch: the iterations take products with the
-    batch's Jacobian and normalise image by image, and the difference is between the outputs of
-    the batch and of the moved batch. That is no norm of an image's Jacobian.
+    With ``batch_statistics`` the direction v is found in eval mode all the same, and the two
+    outputs of the difference form are those of the batch and of the moved batch, normalised by
+    their own statistics where batch norm is training, as in the loss. So does the code that the
+    authors published. The difference is then no longer that of one image's function.
 
     Attributes:
         strength: :math:`\lambda`, at least 0.
@@ -145,8 +145,8 @@ class OperatorNormPenalty(Seeded):
         """Return u ``[batch, K]`` and v ``[batch, n]`` after all iterations, u at the last v."""
         generator = check_generator("generator", self.generator)
         start = directions(len(x), x[0].numel(), x, generator)
-        with evaluating(model, batch_statistics=self.batch_statistics):
-            J = network_map(model, x, coupled=self.batch_statistics)
+        with evaluating(model):
+            J = network_map(model, x)
             found = power_method(
                 J, self.p, self.q, start, self.steps or 1, self.alpha, on_zero="keep"
             )
@@ -156,8 +156,8 @@ class OperatorNormPenalty(Seeded):
         """Return the difference quotients ``[batch]`` with a graph."""
         eps = check_number("eps", self.eps, strict=True)
         _, v = self._vectors(model, x)
-        coupled = self.batch_statistics
-        with evaluating(model, batch_statistics=coupled), torch.enable_grad():
+        mode = evaluating(model, batch_statistics=self.batch_statistics)
+        with mode, torch.enable_grad():
             moved = x.detach() + eps * v.reshape(x.shape)
             change = checked_logits(model(moved), x) - checked_logits(model(x.detach()), x)
             u = printed_maximiser(change.detach(), self.q)
