@@ -8,9 +8,11 @@ from statistics import mean
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nbsrc.audits.spectral_training.records import Group, curve
+from nbsrc.audits.spectral_training.settings import Series
 from nbsrc.figures import COLORS, MARKERS
 from nbsrc.plots.taps import Rows
 
@@ -20,7 +22,8 @@ _LOOKS = {
     "standard": ("black", "-"),
     "AT": ("blue", "-"),
     "d.d. SNR": ("red", "-"),
-    "d.d. SNR, 0.003": ("red", ":"),
+    "d.d. SNR, eval": ("orange", ":"),
+    "d.d. SNR, eval, a tenth": ("red", ":"),
     "global SNR": ("green", "-"),
     "global SNR, 10": ("green", ":"),
     "strong global SNR": ("purple", "-"),
@@ -99,46 +102,42 @@ def draw_panels(
                 {"panel": panel.title, "method": shown, "x": a, "mean": b, "se": c}
                 for a, b, c in zip(places, middle, error, strict=True)
             ]
-    for axis in axes.flat[len(panels) :]:
-        axis.axis("off")
-    entries: dict[str, Any] = {}
-    for axis in axes.flat:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    figure.legend(
-        list(entries.values()), list(entries), loc="outside lower center",
-        ncols=3, fontsize=9,
-    )  # fmt: skip
+    _legend(figure, list(axes.flat), len(panels))
     return figure, rows
 
 
 def draw_against_setting(
-    series: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[float]]],
-    labels: Sequence[str], lines: Sequence[float | None],
-) -> tuple[Figure, Rows]:  # fmt: skip
+    series: Sequence[tuple[str, Series]], labels: Sequence[str], lines: Sequence[float | None]
+) -> tuple[Figure, Rows]:
     """Draw clean and adversarial accuracy against a setting of the training, a panel for each.
 
+    The shade reaches from the lowest to the highest seed.
+
     Args:
-        series: By panel its title, the settings, and both accuracies.
+        series: By panel its title and the accuracies.
         labels: Labels of the horizontal axes; one with "step" is logarithmic.
         lines: Places of the dashed lines.
 
     Returns:
         The figure, and a row per point.
     """
-    figure, axes = plt.subplots(1, len(series), figsize=(3.3 * len(series), 3.0), sharey=True)
+    height = -(-len(series) // 2)
+    figure, axes = plt.subplots(
+        height, 2, figsize=(6.6, 2.5 * height + 0.5), sharey=True, squeeze=False
+    )
     rows: Rows = []
-    for axis, entry, label, line in zip(axes, series, labels, lines, strict=True):
-        title, settings, clean, attacked = entry
+    for axis, (title, entry), label, line in zip(axes.flat, series, labels, lines, strict=False):
         axis.set_title(title, fontsize=9)
+        low, high = ([pick(values) for values in entry.by_seed] for pick in (min, max))
+        axis.fill_between(entry.settings, low, high, color=COLORS["blue"], alpha=0.2, lw=0)
         for name, values, color, marker in (
-            ("clean", clean, "black", MARKERS[0]),
-            ("attacked", attacked, "blue", MARKERS[1]),
+            ("clean", entry.clean, "black", MARKERS[0]),
+            ("attacked", entry.robust, "blue", MARKERS[1]),
         ):
-            axis.plot(settings, values, color=COLORS[color], marker=marker, ms=4, label=name)
+            axis.plot(entry.settings, values, color=COLORS[color], marker=marker, ms=4, label=name)
             rows += [
                 {"panel": title, "images": name, "setting": s, "accuracy": v}
-                for s, v in zip(settings, values, strict=True)
+                for s, v in zip(entry.settings, values, strict=True)
             ]
         if "step" in label:
             axis.set_xscale("log")
@@ -146,11 +145,26 @@ def draw_against_setting(
             axis.axvline(line, color="grey", ls="--", lw=1)
         axis.set_xlabel(label, fontsize=9)
         axis.tick_params(labelsize=8)
-    axes[0].set_ylabel("accuracy (share)", fontsize=9)
-    axes[0].set_ylim(0, 1.02)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=9)
+        axis.set_ylim(0, 1.02)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("accuracy (share)", fontsize=9)
+    _legend(figure, list(axes.flat), len(series))
     return figure, rows
+
+
+def _legend(figure: Figure, axes: Sequence[Axes], used: int) -> None:
+    """Put one legend into the first empty panel, or below all if there is none."""
+    entries: dict[str, Any] = {}
+    for axis in axes[:used]:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    for axis in axes[used:]:
+        axis.axis("off")
+    handles, labels = list(entries.values()), list(entries)
+    if used < len(axes):
+        axes[used].legend(handles, labels, loc="center", fontsize=9)
+    else:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
 
 
 def _averaged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pytest
 
+from nbsrc.audits.spectral_training.settings import Series
 from nbsrc.plots.spectral_training import Panel, draw_against_setting, draw_panels
 
 
@@ -22,7 +23,9 @@ def test_curves_are_means_over_seeds() -> None:
     shown = {(row["method"], row["x"]): row["mean"] for row in rows}
     assert shown["standard", 1.0] == pytest.approx(2.0)
     assert shown["AT", 2.0] == pytest.approx(0.5)
-    assert figure.legends[0].get_texts()[1].get_text() == "AT"
+    legend = figure.axes[1].get_legend()
+    assert legend is not None
+    assert legend.get_texts()[1].get_text() == "AT"
     plt.close(figure)
 
 
@@ -35,8 +38,13 @@ def test_ranks_start_at_one_and_the_baseline_is_named() -> None:
 
 
 def test_settings() -> None:
-    series = [("a", [0.1, 1.0], [1.0, 0.9], [0.2, 0.5]), ("b", [0.0, 1.0], [1.0, 0.9], [0.4, 0.5])]
-    figure, rows = draw_against_setting(series, ["step", "share"], [0.1, None])
-    assert len(rows) == 8
+    first = Series([0.1, 1.0], [1.0, 0.9], [0.2, 0.5], [[0.1, 0.3], [0.5, 0.5]])
+    second = Series([0.0, 1.0], [1.0, 0.9], [0.4, 0.5], [[0.4], [0.5]])
+    figure, rows = draw_against_setting(
+        [("a", first), ("b", second), ("c", second)], ["step", "share", "share"], [0.1, None, None]
+    )
+    assert len(rows) == 12
     assert figure.axes[0].get_xscale() == "log"
+    assert not figure.legends
+    assert figure.axes[3].get_legend() is not None
     plt.close(figure)

@@ -166,6 +166,91 @@ def test_no_trace_and_nan(steps, form):
     assert regularizer.penalty(net, x, y, net(x)).isnan()
 
 
+def batch_norm_net():
+    """A convolution, batch norm with running statistics of its own, and a linear layer."""
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 2, bias=False), torch.nn.BatchNorm2d(2, eps=1e-15), torch.nn.Flatten(),
+        torch.nn.Linear(8, 3),
+    ).double()  # fmt: skip
+    draw = seeded(1)
+    for parameter in net.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
+    net[1].running_mean += 0.5
+    net[1].running_var *= 4.0
+    return net, torch.randn(5, 1, 3, 3, generator=draw, dtype=torch.float64)
+
+
+def batch_norm_penalty(net, x, **kind):
+    y = torch.zeros(len(x), dtype=torch.int64)
+    regularizer = OperatorNormPenalty(
+        1.0, exponent=2, steps=4, form="difference", eps=2.0, generator=seeded(0), **kind
+    )
+    return regularizer.penalty(net, x, y, torch.zeros(len(x), 3))
+
+
+def written_out(net, x):
+    """The difference of two batches by hand; v by the dense power method in eval mode."""
+    net.eval()
+    start = torch.randn(5, 9, generator=seeded(0), dtype=torch.float64)
+    start = start / start.norm(dim=1, keepdim=True)
+    rows = [
+        power_method(oracle.jacobian(net, point), 2, 2, v, 4).v
+        for point, v in zip(x, start, strict=True)
+    ]
+    net.train()
+
+    def outputs(batch):
+        maps = torch.nn.functional.conv2d(batch, net[0].weight)
+        middle, spread = maps.mean((0, 2, 3)), maps.var((0, 2, 3), unbiased=False)
+        unit = (maps - middle[:, None, None]) / spread.sqrt()[:, None, None]
+        unit = unit * net[1].weight[:, None, None] + net[1].bias[:, None, None]
+        return net[3](unit.flatten(1))
+
+    change = outputs(x + 2.0 * torch.stack(rows).view_as(x)) - outputs(x)
+    return (change.norm(dim=1) / 2.0).square().mean() / 2
+
+
+def test_batch_statistics_are_those_of_the_two_batches():
+    net, x = batch_norm_net()
+    net.train()
+    value = batch_norm_penalty(net, x, batch_statistics=True)
+    expected = written_out(net, x)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    slopes = (torch.autograd.grad(v, list(net.parameters())) for v in (value, expected))
+    for found, true in zip(*slopes, strict=True):
+        torch.testing.assert_close(found, true, rtol=1e-10, atol=1e-12)
+
+
+def test_running_statistics_without_it_and_in_eval_mode():
+    net, x = batch_norm_net()
+    net.eval()
+    evaluated = batch_norm_penalty(net, x, batch_statistics=True).item()
+    assert batch_norm_penalty(net, x).item() == evaluated
+    net.train()
+    assert batch_norm_penalty(net, x).item() == evaluated
+    assert batch_norm_penalty(net, x, batch_statistics=True).item() != pytest.approx(evaluated)
+
+
+def test_batch_statistics_leave_buffers_and_modes():
+    net, x = batch_norm_net()
+    net.train()
+    before = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    batch_norm_penalty(net, x, batch_statistics=True).backward()
+    assert all(torch.equal(before[name], buffer) for name, buffer in net.named_buffers())
+    assert net[1].training
+
+
+def test_scale_of_a_kernel_before_batch_norm():
+    """The batch's statistics undo it; running ones do not: the penalty falls with its square."""
+    net, x = batch_norm_net()
+    net.train()
+    values = {mode: batch_norm_penalty(net, x, batch_statistics=mode).item() for mode in (0, 1)}
+    net[0].weight.data /= 2
+    assert batch_norm_penalty(net, x).item() == pytest.approx(values[0] / 4, rel=1e-12)
+    with_batch = batch_norm_penalty(net, x, batch_statistics=True).item()
+    assert with_batch == pytest.approx(values[1], rel=1e-12)
+
+
 def test_a_planted_error_is_seen(monkeypatch):
     """Domain and co-domain interchanged."""
     net, (x, y) = oracle.small_net(), oracle.batch()
@@ -196,3 +281,7 @@ def test_wrong_settings():
         OperatorNormPenalty(1.0, form="difference", eps=0, generator=seeded(0))
     with pytest.raises(ValueError, match=r"alpha must be in \(0, inf\), got -1"):
         OperatorNormPenalty(1.0, alpha=-1, generator=seeded(0))
+    with pytest.raises(
+        ValueError, match="batch_statistics needs form 'difference', got 'jacobian'"
+    ):
+        OperatorNormPenalty(1.0, generator=seeded(0), batch_statistics=True)

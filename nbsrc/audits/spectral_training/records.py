@@ -1,20 +1,29 @@
-"""Reading the runs of paper B's experiments: methods, curves, and groups that must fail."""
+"""Reading the runs of paper B's experiments: methods, curves, place of the training radius."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 __all__ = [
-    "CIFAR10", "DIGITS", "Group", "curve", "group_of", "matched", "random_alignment",
-    "relabelled", "same_training",
-]  # fmt: skip
+    "BATCH_NORM",
+    "CIFAR10",
+    "DIGITS",
+    "Group",
+    "at",
+    "clean_accuracy",
+    "curve",
+    "group_of",
+    "matched",
+    "training_place",
+]
 
 Measures = Mapping[str, Any]
 #: By method: the measures of its finished runs, in the order of the seeds.
 Group = Mapping[str, Sequence[Measures]]
 
-#: Names of methods by the labels of the digits' runs.
+#: Names of methods by the labels of the digits' runs, without batch norm.
 DIGITS: Mapping[str, str] = {
     "standard": "standard",
     "AT l2": "AT",
@@ -26,12 +35,24 @@ DIGITS: Mapping[str, str] = {
     "AT linf": "AT linf",
     "d.d. ONR": "d.d. ONR",
 }
-#: Names of methods by the labels of CIFAR-10's recorded runs.
+#: The same of the digits' network with batch norm.
+BATCH_NORM: Mapping[str, str] = {
+    "batch norm standard": "standard",
+    "batch norm AT l2": "AT",
+    "batch norm d.d. SNR 0.225, batch statistics": "d.d. SNR",
+    "batch norm d.d. SNR 0.225": "d.d. SNR, eval",
+    "batch norm d.d. SNR 0.0225": "d.d. SNR, eval, a tenth",
+    "batch norm global SNR": "global SNR",
+}
+#: The same of CIFAR-10's recorded runs, with batch norm.
 CIFAR10: Mapping[str, str] = {
     "CNN7 standard": "standard",
     "CNN7 AT l2, 5 iterations": "AT",
-    "CNN7 d.d. SNR, 5 iterations": "d.d. SNR",
-    "CNN7 d.d. SNR at lambda 0.003, 5 iterations": "d.d. SNR, 0.003",
+    "CNN7 d.d. SNR with batch statistics at lambda 0.03, 5 iterations": "d.d. SNR at 0.03",
+    "CNN7 d.d. SNR with batch statistics at lambda 0.1, 5 iterations": "d.d. SNR at 0.1",
+    "CNN7 d.d. SNR with batch statistics at lambda 0.3, 5 iterations": "d.d. SNR at 0.3",
+    "CNN7 d.d. SNR, 5 iterations": "d.d. SNR, eval",
+    "CNN7 d.d. SNR at lambda 0.003, 5 iterations": "d.d. SNR, eval, a tenth",
     "CNN7 global SNR, 1 iterations": "global SNR",
     "CNN7 global SNR, 10 iterations": "global SNR, 10",
     "CNN7 AT linf, 5 iterations": "AT linf",
@@ -56,69 +77,34 @@ def group_of(runs: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> dic
     return {name: found[name] for name in dict.fromkeys(names.values()) if name in found}
 
 
+def clean_accuracy(group: Group, method: str) -> float:
+    """Return the clean test accuracy of a method, mean over its seeds.
+
+    Args:
+        group: The runs.
+        method: The method.
+
+    Returns:
+        The share.
+    """
+    return mean(float(run["accuracy"]["test_accuracy"]) for run in group[method])
+
+
 def matched(group: Group) -> dict[str, Any]:
     """Choose the strength of d.d. SNR by the paper's rule: a clean accuracy nearest to AT's.
 
     Args:
-        group: Runs with several strengths, ``d.d. SNR`` and ``d.d. SNR, ...``.
+        group: Runs with several strengths, named ``d.d. SNR at ...``.
 
     Returns:
-        The group with the chosen one alone, as ``d.d. SNR``.
+        The group with the chosen one as ``d.d. SNR``, and all others under their names.
     """
-
-    def clean(name: str) -> float:
-        return float(group[name][0]["accuracy"]["test_accuracy"])
-
-    rivals = [name for name in group if name.startswith("d.d. SNR")]
-    rest = {name: runs for name, runs in group.items() if name not in rivals}
-    if "AT" in group and rivals:
-        best = min(rivals, key=lambda name: abs(clean(name) - clean("AT")))
-        rest["d.d. SNR"] = group[best]
-    return rest
-
-
-def same_training(group: Group) -> dict[str, Any]:
-    """Return a group in which nothing but the seed differs: the plain runs under every name.
-
-    Args:
-        group: A group with at least two plain runs.
-
-    Returns:
-        The plain runs as they are, and under each other name shifted by one seed.
-    """
-    plain = list(group["standard"])
-    return {name: plain if name == "standard" else plain[1:] + plain[:1] for name in group}
-
-
-def relabelled(group: Group, **names: str) -> dict[str, Any]:
-    """Return a group in which methods have the runs of others.
-
-    Args:
-        group: The group.
-        **names: Method and whose runs it gets; ``_`` stands for a space.
-
-    Returns:
-        The group.
-    """
-    swaps = {key.replace("_", " "): value for key, value in names.items()}
-    return {name: group[swaps.get(name, name)] for name in group}
-
-
-def random_alignment(group: Group) -> dict[str, Any]:
-    """Return a group whose alignment by rank is that with a network of random weights.
-
-    Args:
-        group: The group.
-
-    Returns:
-        The group with each run's ``random`` in place of ``alignment``.
-    """
-
-    def changed(run: Measures) -> Measures:
-        spectrum = run["spectrum"]
-        return {**run, "spectrum": {**spectrum, "alignment": spectrum["random"]}}
-
-    return {name: [changed(run) for run in runs] for name, runs in group.items()}
+    rivals = [name for name in group if name.startswith("d.d. SNR at ")]
+    if "AT" not in group or not rivals:
+        return dict(group)
+    aim = clean_accuracy(group, "AT")
+    best = min(rivals, key=lambda name: abs(clean_accuracy(group, name) - aim))
+    return {"d.d. SNR" if name == best else name: runs for name, runs in group.items()}
 
 
 def curve(group: Group, method: str, *path: str) -> list[list[float]]:
@@ -139,3 +125,37 @@ def curve(group: Group, method: str, *path: str) -> list[list[float]]:
             value = value[key]
         found.append([float(v) for v in value])
     return found
+
+
+def training_place(group: Group, measure: str, method: str = "standard") -> int:
+    """Return where in the radii of a measure the training radius lies.
+
+    Args:
+        group: The group; the plain runs have the training radii.
+        measure: A measure with ``radii``. Those of ``linf curve`` are compared with the linf
+            radius, all others with the l2 one.
+        method: The method whose radii are searched.
+
+    Returns:
+        The place of the nearest radius.
+    """
+    run = group["standard"][0]
+    radius = float(run["linf linearity" if measure == "linf curve" else "spectrum"]["eps"])
+    radii = [float(r) for r in group[method][0][measure]["radii"]]
+    return min(range(len(radii)), key=lambda n: abs(radii[n] - radius))
+
+
+def at(group: Group, method: str, place: int | None, *path: str) -> list[float]:
+    """Return one point of a curve for every seed.
+
+    Args:
+        group: The runs.
+        method: The method.
+        place: The place in the curve, None for the training radius.
+        *path: As in :func:`curve`.
+
+    Returns:
+        The numbers.
+    """
+    where = training_place(group, path[0], method) if place is None else place
+    return [values[where] for values in curve(group, method, *path)]

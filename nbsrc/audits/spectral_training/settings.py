@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from statistics import mean
+from typing import Any, NamedTuple
 
-from nbsrc.audits.spectral_training.judged import Parts, near, over
+from nbsrc.audits.spectral_training.parts import Parts, near, over
 
-__all__ = ["Series", "interpolates", "levels_off", "series_of"]
+__all__ = ["Series", "interpolates", "levels_off", "series_of", "spoiled"]
 
-#: The settings in order, and for each the clean and the robust accuracy.
-Series = tuple[list[float], list[float], list[float]]
+
+class Series(NamedTuple):
+    """Accuracies against a setting.
+
+    Attributes:
+        settings: The settings in order.
+        clean: Clean accuracy for each, mean over the seeds.
+        robust: Accuracy under attack for each, mean over the seeds.
+        by_seed: Accuracy under attack for each, by seed.
+    """
+
+    settings: list[float]
+    clean: list[float]
+    robust: list[float]
+    by_seed: list[list[float]]
 
 
 def series_of(runs: Iterable[Mapping[str, Any]], prefix: str, place: int) -> Series:
     """Read the runs whose labels are a word and a setting.
 
     Args:
-        runs: Runs of a collected file, one seed for each setting.
+        runs: Runs of a collected file, the same seeds for each setting.
         prefix: The word, such as ``"step"``.
         place: Place of the radius in the measure ``curve``.
 
     Returns:
         The series.
     """
-    found = sorted(
-        (float(run["label"].split()[-1]), run["measures"])
-        for run in runs
-        if run["label"].startswith(f"{prefix} ") and run["seed"] == 0
-    )
-    return (
-        [setting for setting, _ in found],
-        [float(measures["accuracy"]["test_accuracy"]) for _, measures in found],
-        [float(measures["curve"]["mean"][place]) for _, measures in found],
-    )
+    found: dict[float, list[Any]] = {}
+    for run in sorted(runs, key=lambda run: int(run["seed"])):
+        if run["label"].startswith(f"{prefix} ") and run["status"] == "finished":
+            found.setdefault(float(run["label"].split()[-1]), []).append(run["measures"])
+    settings = sorted(found)
+    robust = [[float(m["curve"]["mean"][place]) for m in found[s]] for s in settings]
+    clean = [mean(float(m["accuracy"]["test_accuracy"]) for m in found[s]) for s in settings]
+    return Series(settings, clean, [mean(values) for values in robust], robust)
 
 
-def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float = 0.1) -> Parts:
+def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float = 0.05) -> Parts:
     """Figure 6: robustness rises with the step size, then stays.
 
     Args:
@@ -48,37 +61,44 @@ def levels_off(series: Series, usual: float, *, rise: float = 0.1, flat: float =
     Returns:
         The parts.
     """
-    steps, _, robust = series
-    late = [value for step, value in zip(steps, robust, strict=True) if step >= usual]
+    robust = series.robust
+    late = [v for step, v in zip(series.settings, robust, strict=True) if step >= usual]
     return {
         "rises": over("rise", [late[0] - robust[0] - rise], [late[0] - robust[0]]),
         "stays": near([max(late)], [min(late)], flat),
     }
 
 
-def interpolates(series: Series, *, jump: float = 0.15, same: float = 0.05) -> Parts:
+def interpolates(series: Series, *, jump: float = 0.1, same: float = 0.05) -> Parts:
     """Figure 7: a continuous trade-off between two ends that are equivalent.
 
     Args:
         series: The mixtures and accuracies.
         jump: The largest difference of neighbours in either accuracy.
-        same: The largest difference of the ends' robust accuracies.
+        same: The largest difference of the ends' robust accuracies, for every seed.
 
     Returns:
         The parts.
     """
-    _, clean, robust = series
+    both = (series.clean, series.robust)
+    largest = max((b - a for values in both for a, b in pairwise(values)), key=abs)
     return {
-        "continuous": near(_before(clean + robust, clean), _after(clean + robust, clean), jump),
-        "equivalent ends": near([robust[0]], [robust[-1]], same),
+        "continuous": over("largest jump", [jump - abs(largest)], [largest]),
+        "equivalent ends": near(series.by_seed[0], series.by_seed[-1], same),
     }
 
 
-def _before(values: Sequence[float], first: Sequence[float]) -> list[float]:
-    """Return all values but the last of either half."""
-    return [v for n, v in enumerate(values) if n not in (len(first) - 1, len(values) - 1)]
+def spoiled(series: Series) -> Series:
+    """Return a series of which no sentence about Figures 6 and 7 is true: a control.
 
+    Args:
+        series: At least three settings.
 
-def _after(values: Sequence[float], first: Sequence[float]) -> list[float]:
-    """Return all values but the first of either half."""
-    return [v for n, v in enumerate(values) if n not in (0, len(first))]
+    Returns:
+        The robust accuracy is level, but six points lower at the last setting; the clean accuracy
+        jumps by eleven points after the first.
+    """
+    level = series.robust[0]
+    robust = [level] * (len(series.robust) - 1) + [level - 0.06]
+    clean = [series.clean[0], series.clean[0] - 0.11, *series.clean[2:]]
+    return Series(series.settings, clean, robust, [[value] for value in robust])

@@ -1,0 +1,126 @@
+"""Groups of runs in which what paper B says of a figure cannot be so: controls for its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nbsrc.audits.spectral_training.records import Group, Measures
+
+__all__ = ["SHAMS", "exchanged", "same_training", "shams"]
+
+
+def same_training(group: Group) -> dict[str, Any]:
+    """Return a group in which nothing but the seed differs: the plain runs under every name.
+
+    Args:
+        group: A group.
+
+    Returns:
+        The plain runs as they are, and under each other name shifted by one seed.
+    """
+    plain = list(group["standard"])
+    return {name: plain if name == "standard" else plain[1:] + plain[:1] for name in group}
+
+
+def exchanged(group: Group, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a group in which methods have the runs of others.
+
+    Args:
+        group: The group.
+        names: Method, and whose runs it gets.
+
+    Returns:
+        The group; a method or a giver that is not in it is left out.
+    """
+    return {name: group[given] for name in group if (given := names.get(name, name)) in group}
+
+
+def _plain_as_data_dependent(group: Group) -> dict[str, Any]:
+    return exchanged(group, {"d.d. SNR": "standard", "d.d. ONR": "standard"})
+
+
+def _robust_as_weak(group: Group) -> dict[str, Any]:
+    weak = ("global SNR", "d.d. SNR, eval", "d.d. SNR, eval, a tenth")
+    return exchanged(group, dict.fromkeys(weak, "AT"))
+
+
+def _reversed_radii(group: Group) -> dict[str, Any]:
+    """Turn every alignment and singular value along its radii or ranks."""
+    return _edited(group, lambda name, run: _turned(run))
+
+
+def _chance(group: Group) -> dict[str, Any]:
+    """Put chance in the place of what was trained.
+
+    The alignment is that of random directions, or with a network of random weights; the baseline
+    falls with the rank as the trained network's does. For methods other than plain training, noise
+    around test images stands in the place of that around uniform ones.
+
+    Returns:
+        The group.
+    """
+
+    def changed(name: str, run: Measures) -> Measures:
+        found = dict(run)
+        if "spectrum" in run:
+            spectrum = run["spectrum"]
+            swapped = {"alignment": spectrum["random"], "random": spectrum["alignment"]}
+            found["spectrum"] = {**spectrum, **swapped}
+        if name != "standard" and not name.startswith("AT"):
+            for measure in ("alignment", "linf alignment"):
+                if measure in run:
+                    curves = run[measure]
+                    blind = curves["random"]["mean"][0]
+                    flat = [blind] * len(curves["adversarial"]["mean"])
+                    adversarial = {**curves["adversarial"], "mean": flat}
+                    found[measure] = {**curves, "adversarial": adversarial}
+        if name != "standard" and "patterns" in run:
+            found["patterns"] = {**run["patterns"], "uniform": run["patterns"]["data"]}
+        return found
+
+    return _edited(group, changed)
+
+
+def _edited(group: Group, change: Callable[[str, Measures], Measures]) -> dict[str, Any]:
+    return {name: [change(name, run) for run in runs] for name, runs in group.items()}
+
+
+def _turned(run: Measures) -> Measures:
+    found = dict(run)
+    for measure, keys in (
+        ("alignment", ("adversarial",)), ("linf alignment", ("adversarial",)),
+        ("spectrum", ("alignment",)),
+    ):  # fmt: skip
+        if measure in run:
+            turned = {key: {**run[measure][key], "mean": run[measure][key]["mean"][::-1]}
+                      for key in keys}  # fmt: skip
+            found[measure] = {**run[measure], **turned}
+    for measure in ("linearity", "linf linearity"):
+        if measure in run:
+            rays = run[measure]["adversarial"]
+            sigma = {**rays["sigma"], "mean": rays["sigma"]["mean"][::-1]}
+            found[measure] = {**run[measure], "adversarial": {**rays, "sigma": sigma}}
+    return found
+
+
+#: The shams by what they are.
+SHAMS: Mapping[str, Callable[[Group], dict[str, Any]]] = {
+    "plain training under every name": same_training,
+    "plain training as the data-dependent method": _plain_as_data_dependent,
+    "adversarial training as the weak methods": _robust_as_weak,
+    "radii and ranks reversed": _reversed_radii,
+    "chance in the place of training": _chance,
+}
+
+
+def shams(group: Group) -> list[dict[str, Any]]:
+    """Return all shams of a group.
+
+    Args:
+        group: The group.
+
+    Returns:
+        A group for each.
+    """
+    return [made(group) for made in SHAMS.values()]
