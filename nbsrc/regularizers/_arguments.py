@@ -27,14 +27,15 @@ def check_number(
     return float(value)
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return a positive integer.
+def check_count(name: str, value: Any, *, zero: bool = False) -> int:
+    """Return a positive integer, or 0 where that is allowed.
 
     Raises:
         ValueError: If it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < (0 if zero else 1):
+        allowed = "0 or a positive integer" if zero else "a positive integer"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return value
 
 

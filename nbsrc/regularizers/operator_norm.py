@@ -58,7 +58,8 @@ class OperatorNormPenalty(Seeded):
         p: 1, 2 or ``math.inf``.
         q: 1, 2 or ``math.inf``.
         exponent: r, at least 1.
-        steps: Power iterations, or None for the exact norm.
+        steps: Power iterations, or None for the exact norm; 0 leaves v at its random start, and
+            the penalty is the gain in a random direction.
         form: ``"jacobian"`` or ``"difference"``.
         eps: :math:`\epsilon` of the difference form, greater than 0.
         alpha: Step size of the iteration, infinity for the power method.
@@ -100,7 +101,7 @@ class OperatorNormPenalty(Seeded):
         if self.alpha != math.inf:
             check_number("alpha", self.alpha, strict=True)
         if self.steps is not None:
-            check_count("steps", self.steps)
+            check_count("steps", self.steps, zero=True)
             check_generator("generator", self.generator)
         if self.form == "difference":
             if self.steps is None:
@@ -147,10 +148,10 @@ class OperatorNormPenalty(Seeded):
         start = directions(len(x), x[0].numel(), x, generator)
         with evaluating(model):
             J = network_map(model, x)
-            found = power_method(
-                J, self.p, self.q, start, self.steps or 1, self.alpha, on_zero="keep"
-            )
-            return printed_maximiser(J.forward(found.v), self.q), found.v
+            v = start
+            if self.steps:
+                v = power_method(J, self.p, self.q, start, self.steps, self.alpha, on_zero="keep").v
+            return printed_maximiser(J.forward(v), self.q), v
 
     def _quotients(self, model: nn.Module, x: Tensor) -> Tensor:
         """Return the difference quotients ``[batch]`` with a graph."""

@@ -166,10 +166,28 @@ def test_no_trace_and_nan(steps, form):
     assert regularizer.penalty(net, x, y, net(x)).isnan()
 
 
+@pytest.mark.parametrize("form", ["jacobian", "difference"])
+def test_without_an_iteration_v_is_the_random_start(form):
+    net, (x, y) = oracle.small_net(), oracle.batch()
+    start = torch.randn(3, 4, generator=seeded(3), dtype=torch.float64)
+    start = start / start.norm(dim=1, keepdim=True)
+
+    def value(model):
+        pairs = zip(x, start, strict=True)
+        gains = [(oracle.jacobian(model, point) @ v).norm().item() for point, v in pairs]
+        return sum(gain**2 for gain in gains) / 6
+
+    regularizer = OperatorNormPenalty(
+        1.0, exponent=2, steps=0, form=form, eps=1e-6, generator=seeded(3)
+    )
+    oracle.check_penalty(net, x, y, regularizer, value, slope=1e-6)
+
+
 def batch_norm_net():
     """A convolution, batch norm with running statistics of its own, and a linear layer."""
     net = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 2, 2, bias=False), torch.nn.BatchNorm2d(2, eps=1e-15), torch.nn.Flatten(),
+        torch.nn.Conv2d(1, 2, 2, bias=False),
+        torch.nn.BatchNorm2d(2, eps=1e-15), torch.nn.Flatten(),
         torch.nn.Linear(8, 3),
     ).double()  # fmt: skip
     draw = seeded(1)
@@ -270,6 +288,8 @@ def test_wrong_settings():
         OperatorNormPenalty(1.0, exponent=0.5, steps=None)
     with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got NoneType"):
         OperatorNormPenalty(1.0)
+    with pytest.raises(ValueError, match="steps must be 0 or a positive integer, got -1"):
+        OperatorNormPenalty(1.0, steps=-1, generator=seeded(0))
     with pytest.raises(ValueError, match="form must be one of"):
         OperatorNormPenalty(1.0, steps=None, form="sum")
     with pytest.raises(ValueError, match="form 'difference' needs steps"):
