@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from nbsrc.audits.spectral_training.judged import DAMPED
-from nbsrc.audits.spectral_training.parts import Parts, errors, near, over, ratio
+import math
+from statistics import mean, variance
+
+from nbsrc.audits.spectral_training.judged import DAMPED, aligned, damped
+from nbsrc.audits.spectral_training.parts import Parts, errors, over, ratio
 from nbsrc.audits.spectral_training.records import Group, at, curve, training_place
 
-__all__ = ["FLAT", "linear", "more_shared", "sigma_on_rays", "unshared"]
+__all__ = ["FLAT", "contributions", "linear", "more_shared", "sigma_on_rays", "unshared"]
 
 FLAT = 0.25  # "a good approximation": deviation from linearity over the norm of Jz
 _ROBUST = ("AT", "d.d. SNR")
@@ -73,20 +76,45 @@ def more_shared(group: Group, where: str) -> Parts:
     return parts
 
 
+def contributions(group: Group) -> Parts:
+    """The list of contributions: alignment, smaller singular values, smaller deviations.
+
+    Args:
+        group: The runs.
+
+    Returns:
+        The parts of Figures 2 and 4 that it speaks of.
+    """
+    found = aligned(group, _ROBUST) | damped(group) | linear(group)
+    return {k: v for k, v in found.items() if k.endswith(("strong", "damps", "smaller"))}
+
+
 def unshared(group: Group, where: str = "uniform") -> Parts:
-    """Figure 5, right: no effect away from the data, within two standard errors.
+    """Figure 5, right: no effect away from the data, and little of that around them.
 
     Args:
         group: The runs.
         where: Base points.
 
     Returns:
-        The parts, at the training radius.
+        The parts, at the training radius, of means over the seeds: the difference within two
+        standard errors over seeds and images; its size less than half of that around the data.
     """
-    return {
-        f"{method} changes nothing": near(own, plain, both)
-        for method, own, plain, both in _shared(group, where)
-    }
+    parts: Parts = {}
+    around = {name: (own, plain) for name, own, plain, _ in _shared(group, "data")}
+    for method, own, plain, both in _shared(group, where):
+        effect, near = mean(own) - mean(plain), mean(around[method][0]) - mean(around[method][1])
+        seeds = 4 * (_variance(own) + _variance(plain))
+        limit = math.sqrt(seeds + mean(e * e for e in both))
+        parts[f"{method} changes nothing"] = over("effect", [limit - abs(effect)], [effect])
+        share = abs(effect) / max(abs(near), 1e-12)
+        parts[f"{method}: less than half"] = over("share", [0.5 - share], [share])
+    return parts
+
+
+def _variance(values: list[float]) -> float:
+    """Return the squared standard error of a mean over seeds, 0 for one seed."""
+    return variance(values) / len(values) if len(values) > 1 else 0.0
 
 
 def _shared(group: Group, where: str) -> list[tuple[str, list[float], list[float], list[float]]]:

@@ -13,7 +13,7 @@ from nbsrc.audits.spectral_training.parts import Parts, errors, more, near, over
 from nbsrc.audits.spectral_training.records import Group, at, curve
 
 __all__ = [
-    "CLOSE_ALIGNMENT", "DAMPED", "GAIN", "HARDLY", "aligned", "damped",
+    "CLOSE_ALIGNMENT", "DAMPED", "GAIN", "HARDLY", "aligned", "attacks", "damped",
     "equal_curves", "falling", "mode_decides", "robust",
 ]  # fmt: skip
 
@@ -21,6 +21,28 @@ DAMPED = 0.7  # "significantly dampen": the first singular value, or a deviation
 HARDLY = 0.1  # "hardly changes": relative change
 GAIN = 0.2  # "far more robust": accuracy over the plain network's at the training radius
 CLOSE_ALIGNMENT = 0.05  # "similar": difference of mean cosines
+
+
+def attacks(group: Group) -> Parts:
+    """Section 7.10: almost all images of the plain network are wrong; 40 iterations say the same.
+
+    Args:
+        group: The runs.
+
+    Returns:
+        The parts, at the training radii; almost all means at least four fifths.
+    """
+    parts: Parts = {}
+    for norm, measure in (("l2", "curve"), ("linf", "linf curve")):
+        rest = at(group, "standard", None, measure, "mean")
+        parts[f"{norm}: almost all wrong"] = over("left", [0.2 - r for r in rest], rest)
+    if all("longer" in group[m][0] for m in ("standard", "AT", "d.d. SNR")):
+        path = ("longer", "mean")
+        plain = at(group, "standard", 0, *path)
+        for method in ("AT", "d.d. SNR"):
+            after = at(group, method, 0, *path)
+            parts[f"{method} far more robust after 40"] = more(after, plain, GAIN)
+    return parts
 
 
 def damped(group: Group, methods: Sequence[str] = ("AT", "d.d. SNR")) -> Parts:

@@ -27,7 +27,8 @@ Group = Mapping[str, Sequence[Measures]]
 DIGITS: Mapping[str, str] = {
     "standard": "standard",
     "AT l2": "AT",
-    "d.d. SNR": "d.d. SNR",
+    "d.d. SNR at lambda 0.1": "d.d. SNR at 0.1",
+    "d.d. SNR at lambda 0.3": "d.d. SNR at 0.3",
     "global SNR 0.0003, 1 iterations": "global SNR",
     "global SNR 0.0003, 10 iterations": "global SNR, 10",
     "global SNR 0.1, 1 iterations": "strong global SNR",
@@ -39,9 +40,11 @@ DIGITS: Mapping[str, str] = {
 BATCH_NORM: Mapping[str, str] = {
     "batch norm standard": "standard",
     "batch norm AT l2": "AT",
-    "batch norm d.d. SNR 0.225, batch statistics": "d.d. SNR",
-    "batch norm d.d. SNR 0.225": "d.d. SNR, eval",
-    "batch norm d.d. SNR 0.0225": "d.d. SNR, eval, a tenth",
+    "batch norm d.d. SNR with batch statistics at lambda 0.1": "d.d. SNR at 0.1",
+    "batch norm d.d. SNR with batch statistics at lambda 0.3": "d.d. SNR at 0.3",
+    "batch norm d.d. SNR at lambda 0.1": "d.d. SNR, eval",
+    "batch norm d.d. SNR at lambda 0.01": "d.d. SNR, eval, a tenth",
+    "batch norm random direction at lambda 0.1": "random direction",
     "batch norm global SNR": "global SNR",
 }
 #: The same of CIFAR-10's recorded runs, with batch norm.
@@ -53,10 +56,12 @@ CIFAR10: Mapping[str, str] = {
     "CNN7 d.d. SNR with batch statistics at lambda 0.3, 5 iterations": "d.d. SNR at 0.3",
     "CNN7 d.d. SNR, 5 iterations": "d.d. SNR, eval",
     "CNN7 d.d. SNR at lambda 0.003, 5 iterations": "d.d. SNR, eval, a tenth",
+    "CNN7 d.d. SNR in a random direction at lambda 0.3, 5 iterations": "random direction",
     "CNN7 global SNR, 1 iterations": "global SNR",
     "CNN7 global SNR, 10 iterations": "global SNR, 10",
     "CNN7 AT linf, 5 iterations": "AT linf",
-    "CNN7 d.d. ONR, 5 iterations": "d.d. ONR",
+    "CNN7 d.d. ONR at lambda 0.03, 5 iterations": "d.d. ONR at 0.03",
+    "CNN7 d.d. ONR at lambda 0.3, 5 iterations": "d.d. ONR at 0.3",
 }
 
 
@@ -91,20 +96,23 @@ def clean_accuracy(group: Group, method: str) -> float:
 
 
 def matched(group: Group) -> dict[str, Any]:
-    """Choose the strength of d.d. SNR by the paper's rule: a clean accuracy nearest to AT's.
+    """Choose the strength of a penalty by the paper's rule: a clean accuracy nearest to AT's.
 
     Args:
-        group: Runs with several strengths, named ``d.d. SNR at ...``.
+        group: Runs with several strengths, named ``d.d. SNR at ...``, to match those of ``AT``, and
+            ``d.d. ONR at ...``, to match those of ``AT linf``.
 
     Returns:
-        The group with the chosen one as ``d.d. SNR``, and all others under their names.
+        The group with the chosen ones as ``d.d. SNR`` and ``d.d. ONR``, all others as they are.
     """
-    rivals = [name for name in group if name.startswith("d.d. SNR at ")]
-    if "AT" not in group or not rivals:
-        return dict(group)
-    aim = clean_accuracy(group, "AT")
-    best = min(rivals, key=lambda name: abs(clean_accuracy(group, name) - aim))
-    return {"d.d. SNR" if name == best else name: runs for name, runs in group.items()}
+    found = dict(group)
+    for method, model in (("d.d. SNR", "AT"), ("d.d. ONR", "AT linf")):
+        rivals = [name for name in group if name.startswith(f"{method} at ")]
+        if rivals and model in group:
+            aim = clean_accuracy(group, model)
+            best = min(rivals, key=lambda name: abs(clean_accuracy(group, name) - aim))
+            found = {method if name == best else name: runs for name, runs in found.items()}
+    return found
 
 
 def curve(group: Group, method: str, *path: str) -> list[list[float]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from statistics import mean
 from typing import Any, NamedTuple
 
-from nbsrc.audits.spectral_training.parts import Parts, near, over
+from nbsrc.audits.spectral_training.parts import Judgement, Parts, near, over
 
-__all__ = ["Series", "interpolates", "levels_off", "series_of", "spoiled"]
+__all__ = ["Series", "interpolates", "judge_series", "levels_off", "series_of", "spoiled"]
 
 
 class Series(NamedTuple):
@@ -86,6 +86,26 @@ def interpolates(series: Series, *, jump: float = 0.1, same: float = 0.05) -> Pa
         "continuous": over("largest jump", [jump - abs(largest)], [largest]),
         "equivalent ends": near(series.by_seed[0], series.by_seed[-1], same),
     }
+
+
+def judge_series(rule: Callable[[Series], Parts], series: Mapping[str, Series]) -> Judgement:
+    """Test a rule on series, and every part that holds against a spoiled series.
+
+    Args:
+        rule: :func:`levels_off` with its usual step, or :func:`interpolates`.
+        series: The series by experiment.
+
+    Returns:
+        The judgement.
+    """
+    parts = {name: rule(entry) for name, entry in series.items()}
+    unbroken = [
+        f"{name}: {part}"
+        for name, entry in series.items()
+        for part, finding in rule(spoiled(entry)).items()
+        if finding.holds and parts[name][part].holds
+    ]
+    return Judgement(parts, tuple(unbroken))
 
 
 def spoiled(series: Series) -> Series:

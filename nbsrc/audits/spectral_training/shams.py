@@ -45,6 +45,10 @@ def _robust_as_weak(group: Group) -> dict[str, Any]:
     return exchanged(group, dict.fromkeys(weak, "AT"))
 
 
+def _robust_as_plain(group: Group) -> dict[str, Any]:
+    return exchanged(group, {"standard": "AT"})
+
+
 def _reversed_radii(group: Group) -> dict[str, Any]:
     """Turn every alignment and singular value along its radii or ranks."""
     return _edited(group, lambda name, run: _turned(run))
@@ -109,6 +113,7 @@ SHAMS: Mapping[str, Callable[[Group], dict[str, Any]]] = {
     "plain training under every name": same_training,
     "plain training as the data-dependent method": _plain_as_data_dependent,
     "adversarial training as the weak methods": _robust_as_weak,
+    "adversarial training as plain training": _robust_as_plain,
     "radii and ranks reversed": _reversed_radii,
     "chance in the place of training": _chance,
 }
