@@ -14,6 +14,7 @@ import torch
 from nbsrc.experiments.campaign import Campaign
 from nbsrc.experiments.collected import collect, recorded_text
 from nbsrc.experiments.plan import ExperimentPlan, read_plan
+from nbsrc.experiments.restoring import restore
 from nbsrc.experiments.store import RunStore, code_digest
 from nbsrc.files import project_root, write_text_atomic
 
@@ -28,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
 
     Runs that are finished stay; a killed run goes on from its last epoch. At the tiers smoke and
     book a finished run is done again when the code has changed; at the others, whose runs take
-    hours, it is kept, and the collected file says which code made it.
+    hours, it is kept, and the collected file says which code made it. ``--restore`` goes on where a
+    recorded file ends, on a machine that has nothing but that file.
 
     Args:
         argv: The command's arguments.
@@ -65,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--new-code", action="store_true", help="do runs again that other code has made"
     )
+    parser.add_argument(
+        "--restore",
+        type=Path,
+        metavar="RECORD",
+        help="first take the finished runs of a collected file, such as results/NAME.json",
+    )
     parser.add_argument("--list", action="store_true", help="say what is done, and stop")
     return parser
 
@@ -88,6 +96,8 @@ def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
     jobs = list(campaign.jobs(only))
     if not jobs:
         raise ValueError(f"only {only} fits no run; there are {list(campaign.runs)}")
+    if options.restore is not None:
+        log.info("%d runs taken from %s", restore(campaign, options.restore), options.restore)
     left = [job for job in jobs if campaign.finished(*job) is None]
     log.info("%s %s: %d of %d runs to do", plan.name, options.tier, len(left), len(jobs))
     if options.list:
