@@ -150,12 +150,19 @@ class Campaign:
         return True
 
     def _done(self, run: RunSpec, seed: int) -> bool:
-        """Return whether a run needs no more work: its record is there, and weights if needed."""
+        """Return whether a run needs no more work: no run that is missing needs its weights."""
         record = self.finished(run, seed)
         if record is None:
             return False
-        wanted = self._is_start(run) and record["status"] == "finished"
-        return not wanted or self.store.weights(file_name(run, seed)).is_file()
+        if record["status"] != "finished" or self.store.weights(file_name(run, seed)).is_file():
+            return True
+        return all(self.finished(*other) is not None for other in self._starting_from(run, seed))
+
+    def _starting_from(self, run: RunSpec, seed: int) -> Iterator[tuple[RunSpec, int]]:
+        """Yield the runs that start from a run's final weights."""
+        for other in self.runs.values():
+            if other.start == run.label and seed < other.seeds:
+                yield other, seed
 
     def _is_start(self, run: RunSpec) -> bool:
         """Return whether another run starts from a run's final weights."""

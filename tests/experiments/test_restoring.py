@@ -56,6 +56,16 @@ def test_only_what_is_missing_runs_and_its_start_for_the_weights(
     assert digits == before["measures"]["gaps"]
 
 
+def test_a_start_that_nothing_missing_needs_is_left_alone(write: Write, tmp_path: Path) -> None:
+    first = campaign_in(tmp_path / "first", write())
+    first.run_missing()
+    first.store.weights("reference-s0").unlink()
+    assert first.run_missing() == 0
+    first.store.record("curvature-1-s0").unlink()
+    assert first.run_missing() == 2
+    assert first.store.weights("reference-s0").is_file()
+
+
 def test_a_run_with_other_settings_is_left_out(
     recorded: Path, write: Write, tmp_path: Path
 ) -> None:
