@@ -40,7 +40,7 @@ class Panel:
         title: Its title.
         group: The runs.
         path: What leads to a curve with ``mean`` and ``se`` in a run's measures.
-        methods: The methods drawn, those that are there.
+        methods: The methods drawn, those that are there and were measured.
         line: Place of the dashed line, the training radius; None for none.
         baseline: A further curve, drawn for the plain runs in grey.
     """
@@ -87,7 +87,10 @@ def draw_panels(
             axis.set_ylabel(y, fontsize=9)
         if panel.line is not None:
             axis.axvline(panel.line, color="grey", ls="--", lw=1)
-        drawn = [(m, panel.path, *_LOOKS[m]) for m in panel.methods if m in panel.group]
+        there = (
+            m for m in panel.methods if m in panel.group and panel.path[0] in panel.group[m][0]
+        )
+        drawn = [(m, panel.path, *_LOOKS[m]) for m in there]
         if panel.baseline is not None:
             drawn.append(("standard", panel.baseline, "grey", ":"))
         for method, path, color, style in drawn:

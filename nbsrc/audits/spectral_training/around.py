@@ -98,7 +98,8 @@ def unshared(group: Group, where: str = "uniform") -> Parts:
 
     Returns:
         The parts, at the training radius, of means over the seeds: the difference within two
-        standard errors over seeds and images; its size less than half of that around the data.
+        standard errors over seeds and images, which must be smaller than the difference around the
+        data, or nothing could be seen; its size less than half of that.
     """
     parts: Parts = {}
     around = {name: (own, plain) for name, own, plain, _ in _shared(group, "data")}
@@ -106,7 +107,8 @@ def unshared(group: Group, where: str = "uniform") -> Parts:
         effect, near = mean(own) - mean(plain), mean(around[method][0]) - mean(around[method][1])
         seeds = 4 * (_variance(own) + _variance(plain))
         limit = math.sqrt(seeds + mean(e * e for e in both))
-        parts[f"{method} changes nothing"] = over("effect", [limit - abs(effect)], [effect])
+        slack = min(limit - abs(effect), abs(near) - limit)
+        parts[f"{method} changes nothing"] = over("effect", [slack], [effect])
         share = abs(effect) / max(abs(near), 1e-12)
         parts[f"{method}: less than half"] = over("share", [0.5 - share], [share])
     return parts

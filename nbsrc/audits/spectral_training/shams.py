@@ -58,8 +58,8 @@ def _chance(group: Group) -> dict[str, Any]:
     """Put chance in the place of what was trained.
 
     The alignment is that of random directions, or with a network of random weights; the baseline
-    falls with the rank as the trained network's does. For methods other than plain training, noise
-    around test images stands in the place of that around uniform ones.
+    falls with the rank as the trained network's does. Noise around test images stands in the place
+    of that around uniform ones.
 
     Returns:
         The group.
@@ -79,7 +79,7 @@ def _chance(group: Group) -> dict[str, Any]:
                     flat = [blind] * len(curves["adversarial"]["mean"])
                     adversarial = {**curves["adversarial"], "mean": flat}
                     found[measure] = {**curves, "adversarial": adversarial}
-        if name != "standard" and "patterns" in run:
+        if "patterns" in run:
             found["patterns"] = {**run["patterns"], "uniform": run["patterns"]["data"]}
         return found
 

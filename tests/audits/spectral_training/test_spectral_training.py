@@ -16,9 +16,19 @@ PATHS = [("curve", "mean"), ("alignment", "adversarial", "mean")]
 def run(sigma: float, robust: float, away: float, shared: float, align: float) -> dict[str, Any]:
     falls = [0.5, 0.4, 0.3, *[0.15] * 7, *[0.05] * 30]
     rays = [sigma, sigma * (1.3 if sigma > 5 else 1.0)]
+    linearity = {
+        "radii": [0.5, 1.0],
+        "adversarial": {
+            "deviation": {"mean": [away / 2, away]},
+            "relative": {"mean": [away / 20, away / 10]},
+            "sigma": {"mean": rays},
+        },
+    }
     return {
         "accuracy": {"test_accuracy": 0.9},
         "curve": {"radii": [1.0, 2.0], "mean": [robust, robust / 2], "se": [0.03, 0.03]},
+        "linf curve": {"radii": [0.1, 0.2], "mean": [robust, robust / 2], "se": [0.03, 0.03]},
+        "longer": {"mean": [robust - 0.05]},
         "spectrum": {
             "eps": 1.0,
             "features": {"mean": [sigma, 1.0]},
@@ -30,14 +40,8 @@ def run(sigma: float, robust: float, away: float, shared: float, align: float) -
             "adversarial": {"mean": [align, align - 0.1]},
             "random": {"mean": [0.05]},
         },
-        "linearity": {
-            "radii": [0.5, 1.0],
-            "adversarial": {
-                "deviation": {"mean": [away / 2, away]},
-                "relative": {"mean": [away / 20, away / 10]},
-                "sigma": {"mean": rays},
-            },
-        },
+        "linearity": linearity,
+        "linf linearity": linearity | {"eps": 0.1},
         "patterns": {
             "radii": [1.0],
             "data": {"mean": [shared], "se": [0.001]},
@@ -66,6 +70,8 @@ RULES: dict[str, parts.Rule] = {
     "rays": around.sigma_on_rays,
     "shared": lambda g: around.more_shared(g, "data"),
     "unshared": around.unshared,
+    "contributions": around.contributions,
+    "attacks": judged.attacks,
     "equal": lambda g: judged.equal_curves(g, "standard", "global SNR", PATHS, 0.05),
 }
 
@@ -165,6 +171,9 @@ def test_step_sizes_and_mixtures() -> None:
     assert not settings.interpolates(one_seed)["equivalent ends"].holds
     for rule in (lambda s: settings.levels_off(s, 1.0), settings.interpolates):
         assert not any(part.holds for part in rule(settings.spoiled(rising)).values())
+        assert settings.judge_series(rule, {"a": rising, "b": mixed}).unbroken == ()
+    tame = settings.judge_series(lambda s: settings.levels_off(s, 1.0, flat=9.0), {"a": rising})
+    assert tame.unbroken == ("a: stays",)
 
 
 def test_series_are_means_over_seeds_in_the_order_of_the_settings() -> None:
