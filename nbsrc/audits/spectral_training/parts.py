@@ -56,8 +56,7 @@ class Judgement:
         """
         lines = {}
         for name, parts in self.parts.items():
-            missed = [f"{part} ({shown(finding)})" for part, finding in parts.items()
-                      if not finding.holds]  # fmt: skip
+            missed = [part for part, finding in parts.items() if not finding.holds]
             count = f"{len(parts) - len(missed)} of {len(parts)} parts"
             lines[name] = count + (f"; not: {', '.join(missed)}" if missed else "")
         return lines

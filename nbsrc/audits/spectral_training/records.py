@@ -15,6 +15,7 @@ __all__ = [
     "clean_accuracy",
     "curve",
     "group_of",
+    "losses",
     "matched",
     "training_place",
 ]
@@ -73,12 +74,15 @@ def group_of(runs: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> dic
         names: Method by label; other runs are left out.
 
     Returns:
-        The group.
+        The group; among a run's measures is also the mean loss over its last epoch, penalty
+        included and in training mode.
     """
     found: dict[str, list[Measures]] = {}
     for run in sorted(runs, key=lambda run: int(run["seed"])):
         if run["label"] in names and run["status"] == "finished":
-            found.setdefault(names[run["label"]], []).append(run["measures"])
+            last = (run.get("history") or [{}])[-1]
+            measures = run["measures"] | {"last epoch's loss": last.get("train_loss")}
+            found.setdefault(names[run["label"]], []).append(measures)
     return {name: found[name] for name in dict.fromkeys(names.values()) if name in found}
 
 
@@ -93,6 +97,22 @@ def clean_accuracy(group: Group, method: str) -> float:
         The share.
     """
     return mean(float(run["accuracy"]["test_accuracy"]) for run in group[method])
+
+
+def losses(group: Group, method: str) -> tuple[float, float]:
+    """Return what the loss was while training, and what it is afterwards in evaluation mode.
+
+    Args:
+        group: The runs.
+        method: The method.
+
+    Returns:
+        The mean loss over the last epoch, penalty included and in training mode, and that on
+        training images at the end; means over the seeds.
+    """
+    runs = group[method]
+    during = mean(float(run["last epoch's loss"]) for run in runs)
+    return during, mean(float(run["accuracy"]["train_loss"]) for run in runs)
 
 
 def matched(group: Group) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_summary_and_table(group: Any) -> None:
     yes, no = parts.over("a", [1.0], [0.25]), parts.over("a", [-1.0], [0.5])
     found = parts.Judgement({"one": {"a": yes, "b": no}, "two": {"a": yes}})
     assert found.word == "partly-reproduced"
-    assert found.summary() == {"one": "1 of 2 parts; not: b (0.5)", "two": "1 of 1 parts"}
+    assert found.summary() == {"one": "1 of 2 parts; not: b", "two": "1 of 1 parts"}
     assert found.table().splitlines()[2:] == [
         "| a | yes (0.25) | yes (0.25) |", "| b | no (0.5) | – |",
     ]  # fmt: skip
@@ -156,6 +156,16 @@ def test_groups_and_the_papers_choice_of_strength() -> None:
     assert "d.d. SNR at 0.03" in chosen
     assert shams.same_training(found)["AT"][0]["curve"]["mean"] == [1]
     assert records.matched({"standard": found["standard"]}).keys() == {"standard"}
+
+
+def test_losses_during_and_after_training() -> None:
+    runs = [
+        {"label": "batch norm standard", "seed": seed, "status": "finished",
+         "history": [{"train_loss": None}, {"train_loss": 0.1 + seed}],
+         "measures": {"accuracy": {"train_loss": 2.0 + seed}}} for seed in (0, 1)
+    ]  # fmt: skip
+    found = records.group_of(runs, records.BATCH_NORM)
+    assert records.losses(found, "standard") == pytest.approx((0.6, 2.5))
 
 
 def test_step_sizes_and_mixtures() -> None:
