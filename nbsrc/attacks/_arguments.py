@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from nbsrc.layer_trace import model_preserved
 
-__all__ = ["check_images", "check_seed", "predictions", "under_attack"]
+__all__ = [
+    "check_counts",
+    "check_images",
+    "check_numbers",
+    "check_seed",
+    "predictions",
+    "under_attack",
+]
 
 
 def check_images(
@@ -46,6 +53,37 @@ def check_images(
             f"x must lie in [{low:g}, {high:g}] (put a normalisation into the network), got values "
             f"from {float(x.min()):.3g} to {float(x.max()):.3g}"
         )
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse what is no positive integer.
+
+    Args:
+        **counts: The numbers by argument.
+
+    Raises:
+        TypeError: If one is no integer.
+        ValueError: If one is less than 1.
+    """
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise TypeError(f"{name} must be an integer, got {count!r}")
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+
+
+def check_numbers(**numbers: float) -> None:
+    """Refuse what is no number.
+
+    Args:
+        **numbers: The numbers by argument.
+
+    Raises:
+        TypeError: If one is none.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TypeError(f"{name} must be a number, got {number!r}")
 
 
 def check_seed(seed: int) -> int:

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nbsrc.attacks._arguments import check_images, check_seed, predictions, under_attack
+from nbsrc.attacks._arguments import (
+    check_counts,
+    check_images,
+    check_numbers,
+    check_seed,
+    predictions,
+    under_attack,
+)
 from nbsrc.attacks.accuracy import RobustAccuracy
 from nbsrc.operator_norm import AttackLoss, CrossEntropy, pga, uniform_in_ball
 
@@ -77,8 +84,8 @@ def pgd(
         ValueError: If an argument is out of range, see also :func:`nbsrc.operator_norm.pga`.
     """
     check_images(net, x, y, bounds)
-    if restarts < 1:
-        raise ValueError(f"restarts must be at least 1, got {restarts}")
+    check_counts(steps=steps, restarts=restarts, batch_size=batch_size)
+    check_numbers(eps=eps, alpha=0.0 if alpha is None else alpha)
     step = 2.5 * eps / steps if alpha is None else alpha
     generator = torch.Generator(device="cpu").manual_seed(check_seed(seed))
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         argv: The command's arguments.
 
     Returns:
-        The exit status, 1 if the experiment cannot run; the reason is logged.
+        The exit status, 1 if the experiment cannot run; the reason is logged. 130 after Ctrl-C.
     """
     options = _parser().parse_args(argv)
     try:
@@ -46,6 +46,9 @@ def main(argv: Sequence[str]) -> int:
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         log.error("%s", error)  # noqa: TRY400 - a message, not a traceback
         return 1
+    except KeyboardInterrupt:
+        log.info("interrupted: the same command goes on where this one stopped")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RECORD",
         help="first take the finished runs of a collected file, such as results/NAME.json",
     )
-    parser.add_argument("--list", action="store_true", help="say what is done, and stop")
+    parser.add_argument("--list", action="store_true", help="list the runs to do, and stop")
     return parser
 
 
@@ -88,19 +91,23 @@ def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
     """
     if options.jobs < 1 or (options.threads is not None and options.threads < 1):
         raise ValueError("jobs and threads must be at least 1")
+    _check_device(options.device)
     fresh = options.tier in _LIVE or options.new_code
     folder = options.folder or project_root() / "build" / "runs"
     store = RunStore(folder / options.tier / plan.name, code_digest() if fresh else None)
     campaign = Campaign(plan, options.tier, store, options.device)
     only = options.only or ["*"]
+    for pattern in only:
+        if not any(campaign.jobs([pattern])):
+            raise ValueError(f"only {[pattern]} fits no run; there are {list(campaign.runs)}")
     jobs = list(campaign.jobs(only))
-    if not jobs:
-        raise ValueError(f"only {only} fits no run; there are {list(campaign.runs)}")
     if options.restore is not None:
         log.info("%d runs taken from %s", restore(campaign, options.restore), options.restore)
     left = [job for job in jobs if campaign.finished(*job) is None]
     log.info("%s %s: %d of %d runs to do", plan.name, options.tier, len(left), len(jobs))
     if options.list:
+        for run, seed in left:
+            log.info("  %s, seed %d", run.label, seed)
         return 0
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -115,6 +122,18 @@ def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
         done, missing = len(results["runs"]), len(results["missing"])
         log.info("%s written: %d runs, %d missing", options.output, done, missing)
     return status
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that does not exist here.
+
+    Raises:
+        ValueError: If it is no CPU and no GPU of this machine.
+    """
+    numbered = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    allowed = ("cpu", "cuda", *numbered) if numbered else ("cpu",)
+    if device not in allowed:
+        raise ValueError(f"device must be one of {allowed} on this machine, got {device!r}")
 
 
 def _share(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -39,6 +39,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 #: The augmentations that an experiment file can name.
 AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {"CropAndFlip": CropAndFlip}
 _ALL = ["*"]
+_PATTERNS = ("layers", "names")
 
 
 def check_described(
@@ -60,7 +61,9 @@ def check_described(
     if spec is None:
         return None
     entry = table(where, spec, None, ("kind",))
-    choice(f"{where}.kind", entry["kind"], tuple(kinds))
+    kind = kinds[choice(f"{where}.kind", entry["kind"], tuple(kinds))]
+    allowed, needed = _arguments(kind)
+    table(where, entry, ("kind", *allowed), needed)
     try:
         build_described(entry, kinds)
     except (TypeError, ValueError) as error:
@@ -86,8 +89,14 @@ def check_regularizers(where: str, spec: object) -> tuple[Spec, ...]:
     tiny = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.BatchNorm1d(2))
     for entry in checked:
         kind = _REGULARIZERS[choice(f"{where}.kind", entry["kind"], tuple(_REGULARIZERS))]
-        table(where, entry, ("kind", *_allowed(kind)))
-        every: dict[str, Any] = {key: _ALL for key in ("layers", "names") if key in entry}
+        allowed, needed = _arguments(kind)
+        table(where, entry, ("kind", *allowed), needed)
+        if "threat" in entry:
+            table(f"{where}.threat", entry["threat"], *_arguments(Threat))
+        every = {key: _ALL for key in _PATTERNS if key in entry}
+        for key in every:
+            if not isinstance(entry[key], list):
+                raise ValueError(f"{where}.{key} must be a list of patterns, got {entry[key]!r}")
         try:
             _regularizer(dict(entry) | every, tiny, (2, 1, 2, 2), 0)
         except (TypeError, ValueError) as error:
@@ -172,7 +181,14 @@ def _fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]
 
 
-def _allowed(kind: Any) -> list[str]:
-    """Return the arguments that a file may give."""
-    names = [field.name for field in fields(kind) if field.init]
-    return [name for name in names if name != "generator"]
+def _arguments(kind: Any) -> tuple[tuple[str, ...], list[str]]:
+    """Return the arguments that a file may give, and those of them that it must give."""
+    given = [field for field in fields(kind) if field.init and field.name != "generator"]
+    needed = [
+        field.name
+        for field in given
+        if field.default is MISSING
+        and field.default_factory is MISSING
+        and field.name not in _PATTERNS
+    ]
+    return tuple(field.name for field in given), needed

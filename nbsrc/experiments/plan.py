@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -144,7 +145,8 @@ def _check_runs(plan: ExperimentPlan) -> None:
 
     Raises:
         ValueError: If two runs have one label or file name, a run starts from one that does not
-            stand before it, or a tier has no run, or leaves out the start of one or its seeds.
+            stand before it, or a tier names a run or measure that it has not, or leaves out the
+            start of a run or its seeds.
     """
     seen: dict[str, str] = {}
     for run in plan.runs:
@@ -156,8 +158,14 @@ def _check_runs(plan: ExperimentPlan) -> None:
     for tier in plan.tiers:
         chosen = plan.runs_of(tier)
         labels = {run.label: run.seeds for run in chosen}
-        if not labels:
-            raise ValueError(f"tiers.{tier}.runs fit no run; there are {list(seen.values())}")
+        for pattern in plan.tiers[tier].runs:
+            if not any(fnmatchcase(label, pattern) for label in seen.values()):
+                raise ValueError(
+                    f"tiers.{tier}.runs: {pattern!r} fits no run; there are {list(seen.values())}"
+                )
+        known = sorted({name for run in chosen for name in run.measures})
+        for name in plan.tiers[tier].measures:
+            choice(f"a key of tiers.{tier}.measures", name, known)
         for run in chosen:
             if run.start is not None and run.start not in labels:
                 raise ValueError(f"tiers.{tier}.runs leave out {run.start!r}, start of {run.label}")

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["choice", "first_match", "number", "parsed_value", "table", "text"]
 
 _FRACTION = re.compile(r"\d+(\.\d+)?/\d+(\.\d+)?")
+_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")  # YAML wants point and sign: 5.0e-4
 
 
 def table(
@@ -110,6 +111,9 @@ def parsed_value(value: Any) -> Any:
     Returns:
         ``"8/255"`` and ``"inf"`` as floats, lists as tuples, everything else as it is.
 
+    Raises:
+        ValueError: If a text looks like a number that YAML does not read as one.
+
     Example:
         >>> parsed_value(["1/4", "inf", "ball"])
         (0.25, inf, 'ball')
@@ -124,6 +128,8 @@ def parsed_value(value: Any) -> Any:
         if _FRACTION.fullmatch(value):
             over, under = value.split("/")
             return float(over) / float(under)
+        if _EXPONENT.fullmatch(value):
+            raise ValueError(f"{value!r} is a text in YAML; a number is 5.0e-4, not 5e-4")
     return value
 
 

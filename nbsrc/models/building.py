@@ -70,10 +70,13 @@ def build_model(
         The network, on the generator's device, in training mode.
 
     Raises:
+        TypeError: If ``generator`` is none.
         ValueError: If the name is unknown, a number is out of range, or ``width`` or ``image`` is
             given for a network in torchvision's own form.
     """
     _check(name, classes, width, image, dtype)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {generator!r}")
     if name == "digits_cnn":
         channels = [scaled(number, width) for number in (8, 16, 16)]
         shape = (1, 8, 8) if image is None else image

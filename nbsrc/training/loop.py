@@ -94,10 +94,18 @@ def train(
         TrainingDiverged: If the loss of a batch, or a weight after an epoch, is not finite; a
             ``FloatingPointError`` with the records so far. A test loss that is not finite while
             the weights are (batch norm's running statistics can do that) is recorded as it is.
-        TypeError: If there is something that a checkpoint cannot hold.
+        TypeError: If an argument has the wrong type, or there is something that a checkpoint cannot
+            hold.
         ValueError: If the checkpoint file cannot be read or belongs to another run, the settings
             do not fit the network or the images, or ``checkpoint_share`` is not in (0, 1].
     """
+    _check_types(
+        model=(model, nn.Module),
+        data=(data, ImageData),
+        settings=(settings, TrainingSettings),
+        generator=(generator, torch.Generator),
+        regularizer=(Regularizer() if regularizer is None else regularizer, Regularizer),
+    )
     if not 0 < checkpoint_share <= 1:
         raise ValueError(f"checkpoint_share must be in (0, 1], got {checkpoint_share}")
     if settings.channels_last and data.train_images.ndim != 4:
@@ -156,6 +164,21 @@ def train(
                 end = time.monotonic()
                 due = end + (end - start) * (1 / checkpoint_share - 1)
     return history
+
+
+def _check_types(**arguments: tuple[object, type]) -> None:
+    """Refuse arguments of another type, such as a class where an instance is needed.
+
+    Args:
+        **arguments: Value and type by name.
+
+    Raises:
+        TypeError: If a value has another type.
+    """
+    for name, (value, kind) in arguments.items():
+        if not isinstance(value, kind):
+            got = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+            raise TypeError(f"{name} must be a {kind.__name__}, got {got}")
 
 
 def _finite(loss: float, epoch: int, history: list[EpochRecord]) -> float:

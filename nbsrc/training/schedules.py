@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -51,9 +52,14 @@ class StepDecay:
         """Check the numbers.
 
         Raises:
+            TypeError: If the milestones are no integers.
             ValueError: If one is out of range.
         """
+        if isinstance(self.milestones, str) or not isinstance(self.milestones, Iterable):
+            raise TypeError(f"milestones must be a list of integers, got {self.milestones!r}")
         numbers = tuple(self.milestones)
+        if not all(isinstance(n, int) for n in numbers):
+            raise TypeError(f"milestones must be integers, got {numbers}")
         object.__setattr__(self, "milestones", numbers)
         if list(numbers) != sorted(set(numbers)) or (numbers and numbers[0] < 1):
             raise ValueError(f"milestones must be positive and increase, got {numbers}")

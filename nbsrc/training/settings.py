@@ -46,9 +46,13 @@ class TrainingSettings:
         """Check the numbers.
 
         Raises:
-            TypeError: If a switch is not true or false.
+            TypeError: If a number is none, or a switch is not true or false.
             ValueError: If a number is out of range.
         """
+        for name in ("epochs", "batch_size"):
+            _check_type(name, getattr(self, name), int, "an integer")
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            _check_type(name, getattr(self, name), (int, float), "a number")
         if self.epochs < 0:
             raise ValueError(f"epochs must be at least 0, got {self.epochs}")
         if self.batch_size < 1:
@@ -66,3 +70,13 @@ class TrainingSettings:
         for name in ("channels_last", "deterministic"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, got {getattr(self, name)!r}")
+
+
+def _check_type(name: str, value: object, kind: type | tuple[type, ...], words: str) -> None:
+    """Refuse a value of another type; true and false are no numbers.
+
+    Raises:
+        TypeError: If it is of another type.
+    """
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} must be {words}, got {value!r}")

@@ -122,5 +122,5 @@ def test_schedules_and_augmentations_are_built() -> None:
         (None, SCHEDULES, None),
     ):
         assert build_described(check_described("s", spec, kinds), kinds) == expected
-    with pytest.raises(ValueError, match=r"a: .*'size'"):
+    with pytest.raises(ValueError, match=r"a has the unknown key 'size'; allowed: .*'padding'"):
         check_described("a", {"kind": "CropAndFlip", "size": 3}, AUGMENTATIONS)

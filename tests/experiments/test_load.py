@@ -10,6 +10,7 @@ import pytest
 
 from nbsrc.experiments import load as loading
 from nbsrc.experiments import load_or_train, load_recorded, main
+from nbsrc.experiments.campaign import Campaign
 from tests.experiments.small import Write, changed
 
 
@@ -79,12 +80,17 @@ def test_failures_are_messages_and_leave_no_file(
         assert main([str(path), "--tier", "paper", *end]) == 1
         assert main([str(path), "--tier", "huge", *end]) == 1
         assert main([str(path), "--tier", "smoke", "--only", "x*", *end]) == 1
+        assert main([str(path), "--tier", "smoke", "--only", "*", "--only", "y*", *end]) == 1
         assert main([str(path), "--tier", "smoke", "--jobs", "0", *end]) == 1
+        assert main([str(path), "--tier", "smoke", "--device", "gpu", *end]) == 1
     assert "none.yml" in caplog.text
     assert "got 99999" in caplog.text
     assert "tier must be one of ('smoke', 'book', 'paper', 'short'), got 'huge'" in caplog.text
     assert "only ['x*'] fits no run; there are ['reference'," in caplog.text
+    assert "only ['y*'] fits no run" in caplog.text
     assert "jobs and threads must be at least 1" in caplog.text
+    assert "device must be one of ('cpu'" in caplog.text
+    assert "on this machine, got 'gpu'" in caplog.text
     assert not output.exists()
 
 
@@ -94,7 +100,21 @@ def test_a_list_runs_nothing(write: Write, caplog: pytest.LogCaptureFixture) -> 
         folder = str(path.parent / "runs")
         assert main([str(path), "--tier", "short", "--list", "--folder", folder]) == 0
     assert "small short: 5 of 5 runs to do" in caplog.text
+    assert "  Curvature 0.1, seed 0" in caplog.text
     assert not (path.parent / "runs").exists()
+
+
+def test_an_interrupted_command_says_what_to_do(
+    write: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = write()
+    monkeypatch.setattr(Campaign, "run_missing", interrupt)
+    with caplog.at_level(logging.INFO, "nbsrc"):
+        assert main([str(path), "--tier", "smoke", "--folder", str(path.parent / "runs")]) == 130
+    assert "interrupted: the same command goes on" in caplog.text
 
 
 def test_bad_arguments_are_named(write: Write) -> None:

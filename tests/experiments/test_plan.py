@@ -133,7 +133,26 @@ GRID = "{penalty} {strength}"
         (changed("training", "batch_size", to=1.5), "batch_size must be an integer, got 1.5"),
         (changed("training", "momentum", to=2.0), "runs.reference: momentum must be in"),
         (changed("regularizer", to={"kind": "Dropout"}), "regularizer.kind must be one of"),
-        (changed("regularizer", to={"kind": "Curvature"}), "missing .* argument: 'strength'"),
+        (
+            changed("regularizer", to={"kind": "Curvature"}),
+            r"regularizer lacks the keys .*strength",
+        ),
+        (
+            changed("regularizer", to={"kind": "Curvature", "strength": "1e-2"}),
+            "regularizer: '1e-2' is a text in YAML; a number is 5.0e-4, not 5e-4",
+        ),
+        (
+            changed("regularizer", to={"kind": "NormDecay", "order": 1, "beta": 1, "layers": "fc"}),
+            "regularizer.layers must be a list of patterns, got 'fc'",
+        ),
+        (
+            changed("regularizer", to={"kind": "Trades", "threat": 0.1}),
+            "regularizer.threat must be a mapping, got 0.1",
+        ),
+        (
+            changed("regularizer", to={"kind": "Trades", "threat": {"epsilon": 0.1}}),
+            "regularizer.threat has the unknown key 'epsilon'; allowed: .*'eps'",
+        ),
         (
             changed("regularizer", to={"kind": "Curvature", "strength": -1}),
             r"strength must be in \[0, inf\)",
@@ -144,7 +163,14 @@ GRID = "{penalty} {strength}"
         ),
         (changed("schedule", to={"kind": "Cosine"}), "schedule.kind must be one of"),
         (changed("schedule", to={"kind": "StepDecay", "milestones": [3, 2]}), "milestones must"),
+        (changed("schedule", to={"kind": "StepDecay"}), r"schedule lacks the keys .*milestones"),
+        (changed("schedule", to={"kind": "StepDecay", "milestones": "3"}), "milestones must be"),
         (changed("augmentation", to={"kind": "CropAndFlip", "padding": -1}), "padding must be"),
+        (
+            changed("augmentation", to={"kind": "CropAndFlip", "pading": 1}),
+            "augmentation has the unknown key 'pading'; allowed: .*'padding'",
+        ),
+        (changed("measures", "FGSM", "eps", to="1e-1"), "'1e-1' is a text in YAML"),
         (changed("measures", "FGSM", to={"kind": "fgsm"}), "measures.FGSM: .*'eps'"),
         (changed("measures", "FGSM", to={"kind": "none"}), "measures.FGSM.kind must be one of"),
         (changed("measures", "gaps", "eps", to=1), "measures.gaps: .*'eps'"),
@@ -160,7 +186,12 @@ GRID = "{penalty} {strength}"
         (changed("tiers", "book", "width", to=0), "tiers.book.width must be positive"),
         (changed("tiers", "book", "learning_rate", to=1), "tiers.book has the unknown key"),
         (changed("tiers", "book", "runs", to="*"), "tiers.book.runs must be a list of patterns"),
-        (changed("tiers", "book", "runs", to=["x*"]), "tiers.book.runs fit no run"),
+        (changed("tiers", "book", "runs", to=["x*"]), r"tiers.book.runs: 'x\*' fits no run"),
+        (changed("tiers", "book", "runs", to=["ref*", "x"]), "tiers.book.runs: 'x' fits no run"),
+        (
+            changed("tiers", "book", "measures", to={"PDG": {"steps": 1}}),
+            "tiers.book.measures must be one of .*'FGSM', 'gaps'.* got 'PDG'",
+        ),
         (changed("tiers", "book", "runs", to=["Curv*"]), "tiers.book.runs leave out 'reference'"),
         (changed("tiers", "book", "seeds", to={"ref*": 1, "*": 2}), "'reference' has fewer than"),
         (

@@ -206,3 +206,8 @@ def test_width_multiplies_channels() -> None:
 def test_bad_arguments_are_named(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_model(name, generator=seeded(), **options)
+
+
+def test_a_seed_is_no_generator() -> None:
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got 0"):
+        build_model("lenet5", generator=0)  # type: ignore[arg-type]

@@ -356,6 +356,9 @@ def test_settings_that_do_not_fit_are_named() -> None:
         ({"precision": "float16"}, ValueError, r"precision must be one of \('float32', 'bfloat16'"),
         ({"channels_last": 1}, TypeError, "channels_last must be true or false, got 1"),
         ({"deterministic": "no"}, TypeError, "deterministic must be true or false, got 'no'"),
+        ({"epochs": "1"}, TypeError, "epochs must be an integer, got '1'"),
+        ({"batch_size": 1.5}, TypeError, "batch_size must be an integer, got 1.5"),
+        ({"learning_rate": "5e-4"}, TypeError, "learning_rate must be a number, got '5e-4'"),
     ],
 )
 def test_values_out_of_range_are_named(

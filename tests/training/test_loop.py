@@ -183,3 +183,20 @@ def test_a_test_loss_that_is_not_finite_is_recorded_as_it_is(data: ImageData) ->
     plain = train(linear(), data, TrainingSettings(2, 8), generator=seeded())
     assert all(math.isnan(record.test_loss) for record in history)
     assert [r.train_loss for r in history] == [r.train_loss for r in plain]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"generator": 0}, "generator must be a Generator, got 0"),
+        ({"settings": {"epochs": 1}}, "settings must be a TrainingSettings, got {'epochs': 1}"),
+        ({"regularizer": WeightDecay}, "regularizer must be a Regularizer, got the class Weight"),
+        ({"regularizer": "decay"}, "regularizer must be a Regularizer, got 'decay'"),
+    ],
+)
+def test_arguments_of_another_type_are_named(
+    data: ImageData, change: dict[str, Any], message: str
+) -> None:
+    given: dict[str, Any] = {"settings": TrainingSettings(1), "generator": seeded()}
+    with pytest.raises(TypeError, match=message):
+        train(linear(), data, **(given | change))

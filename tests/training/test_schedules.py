@@ -50,6 +50,8 @@ def test_no_milestones_and_no_decay_are_constant() -> None:
         (lambda: StepDecay((3, 2)), r"milestones must be positive and increase, got \(3, 2\)"),
         (lambda: StepDecay((2, 2)), "milestones must be positive and increase"),
         (lambda: StepDecay((0, 2)), "milestones must be positive and increase"),
+        (lambda: StepDecay("3"), "milestones must be a list of integers, got '3'"),
+        (lambda: StepDecay((1.5,)), r"milestones must be integers, got \(1.5,\)"),
         (lambda: StepDecay((1,), divide_by=0.0), "divide_by must be positive, got 0.0"),
         (lambda: StepDecay((1,), unit="hours"), "unit must be 'epochs' or 'steps', got 'hours'"),
         (lambda: InverseDecay(gamma=-1.0), "gamma must be at least 0, got -1.0"),
@@ -57,5 +59,5 @@ def test_no_milestones_and_no_decay_are_constant() -> None:
     ],
 )
 def test_bad_arguments_are_named(build: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         build()
