@@ -55,8 +55,9 @@ class StepDecay:
             TypeError: If the milestones are no integers.
             ValueError: If one is out of range.
         """
-        if isinstance(self.milestones, str) or not isinstance(self.milestones, Iterable):
-            raise TypeError(f"milestones must be a list of integers, got {self.milestones!r}")
+        given: object = self.milestones
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"milestones must be a list of integers, got {given!r}")
         numbers = tuple(self.milestones)
         if not all(isinstance(n, int) for n in numbers):
             raise TypeError(f"milestones must be integers, got {numbers}")
