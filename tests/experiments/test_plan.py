@@ -171,9 +171,19 @@ GRID = "{penalty} {strength}"
             "augmentation has the unknown key 'pading'; allowed: .*'padding'",
         ),
         (changed("measures", "FGSM", "eps", to="1e-1"), "'1e-1' is a text in YAML"),
-        (changed("measures", "FGSM", to={"kind": "fgsm"}), "measures.FGSM: .*'eps'"),
+        (
+            changed("measures", "FGSM", to={"kind": "fgsm"}),
+            r"measures.FGSM lacks the keys \['eps'\]",
+        ),
+        (
+            changed("measures", "FGSM", to={"kind": "pgd", "eps": 0.1, "steps": "ten"}),
+            "measures.FGSM.steps must be an integer, got 'ten'",
+        ),
         (changed("measures", "FGSM", to={"kind": "none"}), "measures.FGSM.kind must be one of"),
-        (changed("measures", "gaps", "eps", to=1), "measures.gaps: .*'eps'"),
+        (
+            changed("measures", "gaps", "eps", to=1),
+            r"measures.gaps has the unknown key 'eps'; allowed: \('kind', 'images'\)",
+        ),
         (changed("tiers", "huge", to={"epochs": 1}), "tiers.huge lacks the keys .*reductions"),
         (changed("tiers", "short", "of", to="short"), "tiers.short.of is for further tiers"),
         (changed("tiers", "book", "of", to="paper"), "tiers.book.of is for further tiers"),

@@ -19,7 +19,7 @@ from nbsrc.experiments.measures.changes import CHANGES
 from nbsrc.experiments.measures.networks import NETWORKS
 from nbsrc.experiments.measures.predictions import PREDICTIONS
 from nbsrc.experiments.measures.sensitivity import SENSITIVITY
-from nbsrc.experiments.schema import choice, parsed_value, table
+from nbsrc.experiments.schema import choice, number, parsed_value, table
 from nbsrc.experiments.slopes import slopes
 
 __all__ = ["ATTACKS", "MEASURES", "check_measures", "compute"]
@@ -36,6 +36,7 @@ MEASURES: dict[str, Measure] = {
 }
 #: The measures that attack test images: a tier's ``attacked`` says how many.
 ATTACKS: tuple[str, ...] = (*ATTACKING, *CHANGES, *SENSITIVITY)
+_COMMON = 4  # arguments that every measure has: model, data, images, seed
 
 
 def check_measures(where: str, specs: object) -> dict[str, dict[str, Any]]:
@@ -49,20 +50,23 @@ def check_measures(where: str, specs: object) -> dict[str, dict[str, Any]]:
         The descriptions by name.
 
     Raises:
-        ValueError: If a kind or an argument is unknown.
+        ValueError: If a kind or an argument is unknown, one is missing, or a number is none.
     """
     if specs is None or specs == {}:
         return {}
     checked = {}
     for name, spec in table(where, specs, None).items():
-        entry = table(f"{where}.{name}", spec, None, ("kind",))
-        measure = MEASURES[choice(f"{where}.{name}.kind", entry["kind"], tuple(MEASURES))]
-        given = parsed_value({key: value for key, value in entry.items() if key != "kind"})
-        given.pop("images", None)
-        try:
-            inspect.signature(measure).bind(None, None, None, 0, **given)
-        except TypeError as error:
-            raise ValueError(f"{where}.{name}: {error}") from error
+        place = f"{where}.{name}"
+        entry = table(place, spec, None, ("kind",))
+        measure = MEASURES[choice(f"{place}.kind", entry["kind"], tuple(MEASURES))]
+        arguments = list(inspect.signature(measure).parameters.values())[_COMMON:]
+        needed = tuple(a.name for a in arguments if a.default is a.empty)
+        table(place, entry, ("kind", "images", *(a.name for a in arguments)), needed)
+        given = parsed_value(entry)
+        for argument in arguments:
+            if argument.name in given and argument.annotation in {"int", "float"}:
+                whole = argument.annotation == "int"
+                number(f"{place}.{argument.name}", given[argument.name], whole=whole)
         checked[name] = entry
     return checked
 
