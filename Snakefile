@@ -57,6 +57,7 @@ rule train:
     output:
         "build/runs/{tier}/{experiment}.json",
     threads: 1
+    priority: 1  # the longest jobs first: none should be left alone on one core at the end
     shell:
         "mkdir -p build/logs; log=build/logs/train_{wildcards.experiment}.log; "
         "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONHASHSEED=0 "

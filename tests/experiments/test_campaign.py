@@ -154,10 +154,11 @@ def test_a_start_whose_weights_are_gone_is_run_again_and_not_taken_for_diverged(
 
 
 def test_a_finished_run_that_becomes_a_start_is_run_again_for_its_weights(write: Write) -> None:
-    alone = {"reference": {}}
-    assert campaign(write(changed("runs", to=alone))).run_missing() == 1
-    more = alone | {"tuned": {"start": "reference"}}
-    small = campaign(write(changed("runs", to=more)))
+    content = changed("runs", to={"reference": {}})
+    content["tiers"]["book"]["runs"] = ["reference"]
+    assert campaign(write(content)).run_missing() == 1
+    content["runs"]["tuned"] = {"start": "reference"}
+    small = campaign(write(content))
     assert small.run_missing() == 2
     assert {run["status"] for run in collect(small)["runs"]} == {"finished"}
 
