@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import mean, variance
 
 from nbsrc.audits.spectral_training.judged import DAMPED, aligned, damped
@@ -15,46 +16,57 @@ FLAT = 0.25  # "a good approximation": deviation from linearity over the norm of
 _ROBUST = ("AT", "d.d. SNR")
 
 
-def linear(group: Group, measure: str = "linearity") -> Parts:
+def linear(
+    group: Group, measure: str = "linearity", directions: Sequence[str] = ("adversarial", "random")
+) -> Parts:
     """Figures 4 and 12, left: robust methods are more linear, and flat up to the training radius.
 
     Args:
         group: The runs.
         measure: The measure.
+        directions: Directions of the rays.
 
     Returns:
-        The parts, in the adversarial direction at the training radius.
+        The parts, at the training radius.
     """
     parts: Parts = {}
     for method in _ROBUST:
-        for key in ("deviation", "relative"):
-            path = (measure, "adversarial", key, "mean")
-            own, plain = (at(group, m, None, *path) for m in (method, "standard"))
-            parts[f"{method} {key} smaller"] = ratio(own, plain, DAMPED)
-        own = at(group, method, None, measure, "adversarial", "relative", "mean")
-        parts[f"{method} flat"] = ratio(own, [1.0] * len(own), FLAT)
+        for way in directions:
+            name = method if way == "adversarial" else f"{method}, {way}:"
+            for key in ("deviation", "relative"):
+                path = (measure, way, key, "mean")
+                own, plain = (at(group, m, None, *path) for m in (method, "standard"))
+                parts[f"{name} {key} smaller"] = ratio(own, plain, DAMPED)
+            own = at(group, method, None, measure, way, "relative", "mean")
+            parts[f"{name} flat"] = ratio(own, [1.0] * len(own), FLAT)
     return parts
 
 
-def sigma_on_rays(group: Group, measure: str = "linearity") -> Parts:
+def sigma_on_rays(
+    group: Group, measure: str = "linearity", directions: Sequence[str] = ("adversarial", "random")
+) -> Parts:
     """Figures 4 and 12, right: the plain network develops large singular values, others stay low.
 
     Args:
         group: The runs.
         measure: The measure.
+        directions: Directions of the rays.
 
     Returns:
-        The parts: the plain one grows by a fifth up to the training radius; the others stay at 0.7
-        times its value there.
+        The parts: the plain one grows by a fifth from the first radius up to the training radius;
+        the others stay at 0.7 times its value there.
     """
+    parts: Parts = {}
     place = training_place(group, measure)
-    path = (measure, "adversarial", "sigma", "mean")
-    plain = curve(group, "standard", *path)
-    grown = [max(c[: place + 1]) / c[0] for c in plain]
-    parts = {"standard develops": over("growth", [g - 1.2 for g in grown], grown)}
-    for method in _ROBUST:
-        own = [max(c[: place + 1]) for c in curve(group, method, *path)]
-        parts[f"{method} stays low"] = ratio(own, [c[place] for c in plain], DAMPED)
+    for way in directions:
+        ending = "" if way == "adversarial" else f", {way}"
+        path = (measure, way, "sigma", "mean")
+        plain = curve(group, "standard", *path)
+        grown = [max(c[: place + 1]) / c[0] for c in plain]
+        parts[f"standard develops{ending}"] = over("growth", [g - 1.2 for g in grown], grown)
+        for method in _ROBUST:
+            own = [max(c[: place + 1]) for c in curve(group, method, *path)]
+            parts[f"{method} stays low{ending}"] = ratio(own, [c[place] for c in plain], DAMPED)
     return parts
 
 
@@ -66,12 +78,14 @@ def more_shared(group: Group, where: str) -> Parts:
         where: ``"data"``, ``"uniform"`` or ``"adversarial"``.
 
     Returns:
-        The parts, at the training radius.
+        The parts, at the training radius: for every seed beyond the error over images, and their
+        mean beyond that over seeds and images.
     """
     parts: Parts = {}
     for method, own, plain, both in _shared(group, where):
         gains = [a - b for a, b in zip(own, plain, strict=False)]
-        slacks = [g - e for g, e in zip(gains, both, strict=False)]
+        limit = _limit(own, plain, both)
+        slacks = [min(g - e, mean(gains) - limit) for g, e in zip(gains, both, strict=False)]
         parts[f"{method} keeps more"] = over("difference", slacks, gains)
     return parts
 
@@ -105,8 +119,7 @@ def unshared(group: Group, where: str = "uniform") -> Parts:
     around = {name: (own, plain) for name, own, plain, _ in _shared(group, "data")}
     for method, own, plain, both in _shared(group, where):
         effect, near = mean(own) - mean(plain), mean(around[method][0]) - mean(around[method][1])
-        seeds = 4 * (_variance(own) + _variance(plain))
-        limit = math.sqrt(seeds + mean(e * e for e in both))
+        limit = _limit(own, plain, both)
         slack = min(limit - abs(effect), abs(near) - limit)
         parts[f"{method} changes nothing"] = over("effect", [slack], [effect])
         share = abs(effect) / max(abs(near), 1e-12)
@@ -114,9 +127,10 @@ def unshared(group: Group, where: str = "uniform") -> Parts:
     return parts
 
 
-def _variance(values: list[float]) -> float:
-    """Return the squared standard error of a mean over seeds, 0 for one seed."""
-    return variance(values) / len(values) if len(values) > 1 else 0.0
+def _limit(own: Sequence[float], plain: Sequence[float], both: Sequence[float]) -> float:
+    """Return two standard errors of a difference of means, over seeds and images."""
+    seeds = sum(variance(values) / len(values) for values in (own, plain) if len(values) > 1)
+    return math.sqrt(4 * seeds + mean(e * e for e in both))
 
 
 def _shared(group: Group, where: str) -> list[tuple[str, list[float], list[float], list[float]]]:

@@ -39,9 +39,11 @@ def attacks(group: Group) -> Parts:
     if all("longer" in group[m][0] for m in ("standard", "AT", "d.d. SNR")):
         path = ("longer", "mean")
         plain = at(group, "standard", 0, *path)
-        for method in ("AT", "d.d. SNR"):
-            after = at(group, method, 0, *path)
-            parts[f"{method} far more robust after 40"] = more(after, plain, GAIN)
+        after = {m: at(group, m, 0, *path) for m in ("AT", "d.d. SNR")}
+        for method, values in after.items():
+            parts[f"{method} far more robust after 40"] = more(values, plain, GAIN)
+        both = errors(*(at(group, m, 0, "longer", "se") for m in after))
+        parts["equally robust after 40"] = near(after["AT"], after["d.d. SNR"], both)
     return parts
 
 

@@ -102,9 +102,12 @@ def _turned(run: Measures) -> Measures:
             found[measure] = {**run[measure], **turned}
     for measure in ("linearity", "linf linearity"):
         if measure in run:
-            rays = run[measure]["adversarial"]
-            sigma = {**rays["sigma"], "mean": rays["sigma"]["mean"][::-1]}
-            found[measure] = {**run[measure], "adversarial": {**rays, "sigma": sigma}}
+            turned = {}
+            for way in ("adversarial", "random"):
+                rays = run[measure][way]
+                sigma = {**rays["sigma"], "mean": rays["sigma"]["mean"][::-1]}
+                turned[way] = {**rays, "sigma": sigma}
+            found[measure] = {**run[measure], **turned}
     return found
 
 

@@ -16,19 +16,17 @@ PATHS = [("curve", "mean"), ("alignment", "adversarial", "mean")]
 def run(sigma: float, robust: float, away: float, shared: float, align: float) -> dict[str, Any]:
     falls = [0.5, 0.4, 0.3, *[0.15] * 7, *[0.05] * 30]
     rays = [sigma, sigma * (1.3 if sigma > 5 else 1.0)]
-    linearity = {
-        "radii": [0.5, 1.0],
-        "adversarial": {
-            "deviation": {"mean": [away / 2, away]},
-            "relative": {"mean": [away / 20, away / 10]},
-            "sigma": {"mean": rays},
-        },
+    way = {
+        "deviation": {"mean": [away / 2, away]},
+        "relative": {"mean": [away / 20, away / 10]},
+        "sigma": {"mean": rays},
     }
+    linearity = {"radii": [0.5, 1.0], "adversarial": way, "random": way}
     return {
         "accuracy": {"test_accuracy": 0.9},
         "curve": {"radii": [1.0, 2.0], "mean": [robust, robust / 2], "se": [0.03, 0.03]},
         "linf curve": {"radii": [0.1, 0.2], "mean": [robust, robust / 2], "se": [0.03, 0.03]},
-        "longer": {"mean": [robust - 0.05]},
+        "longer": {"mean": [robust - 0.05], "se": [0.03]},
         "spectrum": {
             "eps": 1.0,
             "features": {"mean": [sigma, 1.0]},
