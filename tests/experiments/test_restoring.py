@@ -76,6 +76,16 @@ def test_a_run_with_other_settings_is_left_out(
     assert not list((tmp_path / "other").glob("*.json"))
 
 
+def test_settings_stay_as_they_were_written(recorded: Path, write: Write, tmp_path: Path) -> None:
+    results = json.loads(recorded.read_text(encoding="utf-8"))
+    for run in results["runs"]:
+        del run["settings"]["precision"]  # as if the option had come later
+    recorded.write_text(json.dumps(results), encoding="utf-8")
+    second = campaign_in(tmp_path / "second", write())
+    restore(second, recorded)
+    assert all("precision" not in run["settings"] for run in collect(second)["runs"])
+
+
 def test_what_is_stored_already_stays(recorded: Path, write: Write, tmp_path: Path) -> None:
     first = campaign_in(tmp_path / "first", write())
     before = first.store.record("reference-s0").read_bytes()
