@@ -48,9 +48,9 @@ def restore(campaign: Campaign, path: Path) -> int:
         name = file_name(run, seed)
         with campaign.store.claimed(name, wait=True):
             if campaign.finished(run, seed) is None:
-                campaign.store.keep(
-                    name, _record(entry, results["provenance"], run.as_dict()), None
-                )
+                # The settings as they were written, without options that came later.
+                spec = run.as_dict() | {"settings": entry["settings"]}
+                campaign.store.keep(name, _record(entry, results["provenance"], spec), None)
                 stored += 1
     if not fitting:
         raise ValueError(f"{path}: no run has the settings of {campaign.plan.name} at this tier")
