@@ -48,6 +48,12 @@ class Judgement:
             return "reproduced"
         return "partly-reproduced" if any(flags) else "not-reproduced"
 
+    @property
+    def controlled(self) -> bool:
+        """Whether some part holds, and each that does fails in a sham."""
+        flags = [part.holds for parts in self.parts.values() for part in parts.values()]
+        return any(flags) and not self.unbroken
+
     def summary(self) -> dict[str, str]:
         """How many parts hold in each experiment, and which do not.
 

@@ -89,7 +89,7 @@ def interpolates(series: Series, *, jump: float = 0.1, same: float = 0.05) -> Pa
 
 
 def judge_series(rule: Callable[[Series], Parts], series: Mapping[str, Series]) -> Judgement:
-    """Test a rule on series, and every part that holds against a spoiled series.
+    """Test a rule on series, and every part against a spoiled series, in which none may hold.
 
     Args:
         rule: :func:`levels_off` with its usual step, or :func:`interpolates`.
@@ -103,7 +103,7 @@ def judge_series(rule: Callable[[Series], Parts], series: Mapping[str, Series]) 
         f"{name}: {part}"
         for name, entry in series.items()
         for part, finding in rule(spoiled(entry)).items()
-        if finding.holds and parts[name][part].holds
+        if finding.holds
     ]
     return Judgement(parts, tuple(unbroken))
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nbsrc.audits.spectral_training.records import Group, Measures
 
 __all__ = ["SHAMS", "exchanged", "same_training", "shams"]
+
+
+_SWAPPED = {"alignment": "random", "random": "alignment"}
+_TURNED = [
+    ("spectrum", "alignment", "mean"),
+    *((m, "adversarial", "mean") for m in ("alignment", "linf alignment")),
+    *((m, way, "sigma", "mean") for m in ("linearity", "linf linearity")
+      for way in ("adversarial", "random")),
+]  # fmt: skip
 
 
 def same_training(group: Group) -> dict[str, Any]:
@@ -66,22 +75,18 @@ def _chance(group: Group) -> dict[str, Any]:
     """
 
     def changed(name: str, run: Measures) -> Measures:
-        found = dict(run)
         if "spectrum" in run:
-            spectrum = run["spectrum"]
-            swapped = {"alignment": spectrum["random"], "random": spectrum["alignment"]}
-            found["spectrum"] = {**spectrum, **swapped}
+            swapped = {new: run["spectrum"][old] for new, old in _SWAPPED.items()}
+            run = {**run, "spectrum": run["spectrum"] | swapped}
         if name != "standard" and not name.startswith("AT"):
             for measure in ("alignment", "linf alignment"):
                 if measure in run:
-                    curves = run[measure]
-                    blind = curves["random"]["mean"][0]
-                    flat = [blind] * len(curves["adversarial"]["mean"])
-                    adversarial = {**curves["adversarial"], "mean": flat}
-                    found[measure] = {**curves, "adversarial": adversarial}
+                    blind = run[measure]["random"]["mean"][0]
+                    places = len(run[measure]["adversarial"]["mean"])
+                    run = _with(run, (measure, "adversarial", "mean"), [blind] * places)
         if "patterns" in run:
-            found["patterns"] = {**run["patterns"], "uniform": run["patterns"]["data"]}
-        return found
+            run = _with(run, ("patterns", "uniform"), run["patterns"]["data"])
+        return run
 
     return _edited(group, changed)
 
@@ -91,24 +96,19 @@ def _edited(group: Group, change: Callable[[str, Measures], Measures]) -> dict[s
 
 
 def _turned(run: Measures) -> Measures:
-    found = dict(run)
-    for measure, keys in (
-        ("alignment", ("adversarial",)), ("linf alignment", ("adversarial",)),
-        ("spectrum", ("alignment",)),
-    ):  # fmt: skip
-        if measure in run:
-            turned = {key: {**run[measure][key], "mean": run[measure][key]["mean"][::-1]}
-                      for key in keys}  # fmt: skip
-            found[measure] = {**run[measure], **turned}
-    for measure in ("linearity", "linf linearity"):
-        if measure in run:
-            turned = {}
-            for way in ("adversarial", "random"):
-                rays = run[measure][way]
-                sigma = {**rays["sigma"], "mean": rays["sigma"]["mean"][::-1]}
-                turned[way] = {**rays, "sigma": sigma}
-            found[measure] = {**run[measure], **turned}
-    return found
+    for path in _TURNED:
+        if path[0] in run:
+            curve: Any = run
+            for key in path:
+                curve = curve[key]
+            run = _with(run, path, curve[::-1])
+    return run
+
+
+def _with(table: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
+    """Return a table with one entry replaced; the original stays."""
+    first, *rest = path
+    return {**table, first: _with(table[first], rest, value) if rest else value}
 
 
 #: The shams by what they are.

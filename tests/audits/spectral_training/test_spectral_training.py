@@ -79,7 +79,7 @@ def test_what_is_planted_is_found_and_every_part_can_fail(name: str, group: Any)
     found = parts.judge(RULES[name], {"planted": group})
     assert parts.all_hold(found.parts["planted"]), found.table()
     assert found.word == "reproduced"
-    assert found.unbroken == ()
+    assert found.controlled
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -95,6 +95,9 @@ def test_a_part_that_no_sham_breaks_is_named(group: Any) -> None:
 
     found = parts.judge(always, {"planted": group})
     assert found.unbroken == ("planted: true",)
+    assert not found.controlled
+    nothing = parts.Judgement({"planted": {"false": parts.over("x", [-1.0], [1.0])}})
+    assert not nothing.controlled
 
 
 def test_seeds_that_only_one_method_has_are_left_out() -> None:
