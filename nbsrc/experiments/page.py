@@ -70,17 +70,15 @@ def training_page(
 
 
 def _recorded_table(recorded: Sequence[Results]) -> str:
-    heads = ("Experiment", "tier", "runs", "missing", "diverged", "hours", "commit")
+    heads = ("Experiment", "tier", "runs", "missing", "diverged", "hours")
     lines = []
     for results in recorded:
-        sources = results["provenance"]
         cells = [
             str(results["tier"]),
             number(len(results["runs"])),
             number(len(results["missing"])),
             number(_diverged(results)),
             number(round(results["seconds"] / 3600, 2)),
-            ", ".join(dict.fromkeys(str(source["commit"])[:7] for source in sources)),
         ]
         lines.append((_name(results["experiment"]), [escape(cell) for cell in cells]))
     return scrolling_table("Recorded experiments", heads, lines)
@@ -94,8 +92,13 @@ def _reductions(results: Results) -> str:
             f"<p><strong>Less than {escape(str(results['of']))}.</strong> "
             f"{text_html(str(results['reductions']))}</p>"
         )
-    processors = dict.fromkeys(str(source["processor"]) for source in results["provenance"])
-    parts.append(f"<p><strong>Made on.</strong> {escape(', '.join(processors))}</p>")
+    sources = results["provenance"]
+    processors = dict.fromkeys(str(source["processor"]) for source in sources)
+    commits = dict.fromkeys(str(source["commit"])[:7] for source in sources)
+    parts.append(
+        f"<p><strong>Made on.</strong> {escape(', '.join(processors))}, "
+        f"by the commits {escape(', '.join(commits))}</p>"
+    )
     missing: dict[str, int] = {}
     for run in results["missing"]:
         missing[run["label"]] = missing.get(run["label"], 0) + 1
