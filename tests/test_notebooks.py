@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from nbsrc.building.execute import start_failed
 from nbsrc.claims import load_claims
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,9 +97,12 @@ def outputs_of_a_run(path: Path, target: Path) -> list[Any]:
         "-p", "seed", "1", "-k", "python3", "--no-progress-bar",
     ]  # fmt: skip
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NBSRC_")}
-    run = subprocess.run(
-        command, cwd=target.parent, env=environment, capture_output=True, text=True, check=False
-    )
+    for _ in range(3):  # plain papermill gives up when a kernel does not start; the build does not
+        run = subprocess.run(
+            command, cwd=target.parent, env=environment, capture_output=True, text=True, check=False
+        )
+        if not start_failed(run.stderr):
+            break
     assert run.returncode == 0, run.stderr[-3000:]
     executed = json.loads(target.read_text(encoding="utf-8"))
     return [cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"]

@@ -17,6 +17,10 @@ from nbsrc.building.source import cell_text
 from nbsrc.files import write_json_atomic
 
 _LINE = 72
+# Kernels choose free ports first and take them later, so two that start at once can choose the
+# same one (jupyter/jupyter_client issue 487): one of them never answers. No cell has run then.
+_STARTS = 3
+_START_SECONDS = 60
 
 
 def main(argv: list[str]) -> int:
@@ -38,31 +42,21 @@ def main(argv: list[str]) -> int:
 def execute(job: dict[str, Any]) -> dict[str, Any]:
     """Execute a notebook, writing the copy after every cell and a log line per cell.
 
+    A kernel that does not start is tried again, three starts in all; cells never run twice.
+
     Args:
         job: ``source``, ``copy``, ``log``, ``folder`` (working folder) and ``parameters``.
 
     Returns:
         ``seconds``, and ``error``: None or what failed in which cell.
     """
-    import papermill
     from papermill.exceptions import PapermillExecutionError
 
     progress = CellLog(Path(job["log"]), total=job["cells"])
     start = time.monotonic()
     error: dict[str, Any] | None = None
     try:
-        papermill.execute_notebook(
-            job["source"],
-            job["copy"],
-            parameters=job["parameters"],
-            kernel_name="python3",
-            cwd=job["folder"],
-            progress_bar=False,
-            request_save_on_cell_execute=True,
-            autosave_cell_every=30,
-            on_cell_start=progress.started,
-            on_cell_executed=progress.finished,
-        )
+        _run_with_restarts(job, progress)
     except PapermillExecutionError as failure:
         error = {
             "cell": progress.number,
@@ -80,6 +74,63 @@ def execute(job: dict[str, Any]) -> dict[str, Any]:
         }
         progress.failed(repr(failure))
     return {"seconds": round(time.monotonic() - start, 1), "error": error}
+
+
+def _run_with_restarts(job: dict[str, Any], progress: CellLog) -> None:
+    """Run all cells; try again while no kernel starts.
+
+    Args:
+        job: As in `execute`.
+        progress: Told of every cell and every restart.
+
+    Raises:
+        RuntimeError: If the last kernel did not start either, or a kernel died later.
+    """
+    for left in reversed(range(_STARTS)):
+        try:
+            _run_cells(job, progress)
+        except RuntimeError as failure:
+            if left == 0 or progress.number > 0 or not start_failed(str(failure)):
+                raise
+            progress.restarted(str(failure))
+        else:
+            break
+
+
+def _run_cells(job: dict[str, Any], progress: CellLog) -> None:
+    """Start a kernel and run all cells in it.
+
+    Args:
+        job: As in `execute`.
+        progress: Told of every cell.
+    """
+    import papermill
+
+    papermill.execute_notebook(
+        job["source"],
+        job["copy"],
+        parameters=job["parameters"],
+        kernel_name="python3",
+        cwd=job["folder"],
+        progress_bar=False,
+        request_save_on_cell_execute=True,
+        autosave_cell_every=30,
+        start_timeout=_START_SECONDS,
+        on_cell_start=progress.started,
+        on_cell_executed=progress.finished,
+    )
+
+
+def start_failed(message: str) -> bool:
+    """Tell whether a message of papermill says that a kernel never answered.
+
+    Args:
+        message: An error's text, or a whole traceback.
+
+    Returns:
+        True for the two messages with which jupyter_client gives a start up.
+    """
+    return "Kernel didn't respond in" in message or "Kernel died before replying" in message
 
 
 class CellLog:
@@ -121,6 +172,14 @@ class CellLog:
         """
         took = time.monotonic() - self._cell_start
         self._write(f"cell {self.number} of {self.total} took {took:.1f} s")
+
+    def restarted(self, reason: str) -> None:
+        """Note that the kernel did not start and another is tried.
+
+        Args:
+            reason: What the first one said.
+        """
+        self._write(f"no kernel ({reason}), trying again")
 
     def failed(self, details: str) -> None:
         """Note what went wrong.
