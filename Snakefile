@@ -56,12 +56,15 @@ rule train:
         "constraints.txt",
     output:
         "build/runs/{tier}/{experiment}.json",
+    params:
+        seed=SEED,
     threads: 1
     priority: 1  # the longest jobs first: none should be left alone on one core at the end
     shell:
         "mkdir -p build/logs; log=build/logs/train_{wildcards.experiment}.log; "
         "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONHASHSEED=0 "
-        "{NBSRC} train {input[0]} --tier {wildcards.tier} --output {output} > $log 2>&1 "
+        "{NBSRC} train {input[0]} --tier {wildcards.tier} --first-seed {params.seed} "
+        "--output {output} > $log 2>&1 "
         "|| {{ echo 'train {wildcards.experiment} failed, the end of' $log: >&2; "
         "tail -n 30 $log >&2; exit 1; }}"
 

@@ -34,12 +34,22 @@ class Campaign:
         tier: One of its tiers.
         store: Where the runs lie.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        first_seed: The first of the seeds of every run.
+
+    Raises:
+        ValueError: If the first seed is negative.
     """
 
     plan: ExperimentPlan
     tier: str
     store: RunStore
     device: str = "cpu"
+    first_seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the seed."""
+        if self.first_seed < 0:
+            raise ValueError(f"first_seed must be 0 or more, got {self.first_seed}")
 
     @cached_property
     def data(self) -> ImageData:
@@ -66,10 +76,21 @@ class Campaign:
             A run and a seed.
         """
         for run in self.runs.values():
-            for seed in range(run.seeds):
+            for seed in self.seeds(run):
                 names = (run.label, file_name(run, seed))
                 if any(fnmatchcase(name, pattern) for name in names for pattern in only):
                     yield run, seed
+
+    def seeds(self, run: RunSpec) -> range:
+        """Return the seeds of a run.
+
+        Args:
+            run: The run.
+
+        Returns:
+            As many as the tier wants, from the first on.
+        """
+        return range(self.first_seed, self.first_seed + run.seeds)
 
     def identity(self, run: RunSpec, seed: int) -> str:
         """Return the digest of all that decides a run's numbers, code and versions apart.
@@ -161,7 +182,7 @@ class Campaign:
     def _starting_from(self, run: RunSpec, seed: int) -> Iterator[tuple[RunSpec, int]]:
         """Yield the runs that start from a run's final weights."""
         for other in self.runs.values():
-            if other.start == run.label and seed < other.seeds:
+            if other.start == run.label and seed in self.seeds(other):
                 yield other, seed
 
     def _is_start(self, run: RunSpec) -> bool:

@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATTERN",
         help="runs whose label (or file name) fits, repeatable",
     )
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="the runs have this seed and the next ones"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--threads", type=int, help="threads of torch per process")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the runs")
@@ -95,7 +98,7 @@ def _train(plan: ExperimentPlan, options: argparse.Namespace) -> int:
     fresh = options.tier in _LIVE or options.new_code
     folder = options.folder or project_root() / "build" / "runs"
     store = RunStore(folder / options.tier / plan.name, code_digest() if fresh else None)
-    campaign = Campaign(plan, options.tier, store, options.device)
+    campaign = Campaign(plan, options.tier, store, options.device, options.first_seed)
     only = options.only or ["*"]
     for pattern in only:
         if not any(campaign.jobs([pattern])):
@@ -140,6 +143,7 @@ def _share(options: argparse.Namespace) -> int:
     """Let several processes do the work; each takes the next run that no other one holds."""
     command = [sys.executable, "-m", "nbsrc", "train", str(options.experiment)]
     command += ["--tier", options.tier, "--device", options.device]
+    command += ["--first-seed", str(options.first_seed)]
     command += [part for pattern in options.only or [] for part in ("--only", pattern)]
     command += ["--threads", str(options.threads)] if options.threads else []
     command += ["--folder", str(options.folder)] if options.folder else []

@@ -20,15 +20,19 @@ __all__ = ["load_or_train", "load_recorded"]
 log = logging.getLogger(__name__)
 
 
-def load_or_train(name: str, tier: str, *, folder: Path | None = None) -> dict[str, Any]:
+def load_or_train(
+    name: str, tier: str, *, first_seed: int = 0, folder: Path | None = None
+) -> dict[str, Any]:
     """Return the results of an experiment: finished ones if they are there, else train now.
 
     Finished results are those in ``$NBSRC_RUNS_DIR/<name>.json``, if they are complete and fit
-    the experiment file. Training goes on in a temporary folder; nothing else is written.
+    the experiment file, the tier and the seeds. Training goes on in a temporary folder; nothing
+    else is written.
 
     Args:
         name: The experiment's name, as in ``experiments/<name>.yml``.
         tier: ``"smoke"``, ``"book"``, ``"paper"`` or a further tier of the file.
+        first_seed: The first of the seeds of every run; other seeds repeat the experiment.
         folder: The folder of the experiment files, by default the project's.
 
     Returns:
@@ -36,12 +40,14 @@ def load_or_train(name: str, tier: str, *, folder: Path | None = None) -> dict[s
 
     Raises:
         FileNotFoundError: If there is no such experiment.
-        ValueError: If the experiment file breaks its schema or has no such tier.
+        ValueError: If the experiment file breaks its schema or has no such tier, or the seed is
+            negative.
     """
     plan = read_plan(_file(name, folder))
     plan.sizes(tier)
     with tempfile.TemporaryDirectory() as scratch:
-        campaign = Campaign(plan, tier, RunStore(Path(scratch), code_digest()))
+        store = RunStore(Path(scratch), code_digest())
+        campaign = Campaign(plan, tier, store, first_seed=first_seed)
         finished = _finished(campaign)
         if finished is not None:
             return finished
@@ -93,6 +99,6 @@ def _finished(campaign: Campaign) -> dict[str, Any] | None:
         log.warning("%s holds no results: training again", path)
         return None
     if not fits:
-        log.warning("%s was made from another experiment file or tier: training again", path)
+        log.warning("%s was made from another experiment file, tier or seeds: training again", path)
         return None
     return results

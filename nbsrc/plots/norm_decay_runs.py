@@ -79,7 +79,7 @@ def draw_layer_ratios_of(found: Sequence[Pair], order: str = "linf") -> tuple[Fi
         ratios = {layer: norm / ends[1][layer] for layer, norm in ends[0].items()}
         axis.scatter(
             list(ratios.values()), [names.index(name)] * len(ratios), color=COLORS["blue"],
-            marker=MARKERS[pair.run["seed"]], s=16, alpha=0.5,
+            marker=MARKERS[pair.run["seed"] % len(MARKERS)], s=16, alpha=0.5,
         )  # fmt: skip
         rows += [
             {"run": pair.run["label"], "seed": pair.run["seed"], "layer": layer, "ratio": ratio}

@@ -63,6 +63,26 @@ def test_results_that_do_not_fit_are_not_used(
     assert load_or_train("small", "smoke", folder=path.parent) == {"trained": "smoke"}
 
 
+def test_other_seeds_repeat_the_experiment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of the first seed 1 are the second ones of two, and runs of seed 0 are not taken."""
+    path = write()
+    output = path.parent / "collected" / "small.json"
+    folder = str(path.parent / "runs")
+    assert main([str(path), "--tier", "book", "--folder", folder, "--output", str(output)]) == 0
+    two = json.loads(output.read_text(encoding="utf-8"))
+    monkeypatch.setenv("NBSRC_RUNS_DIR", str(output.parent))
+    shifted = load_or_train("small", "book", first_seed=1, folder=path.parent)
+    assert {run["seed"] for run in shifted["runs"]} == {1, 2}
+    common = [[run for run in results["runs"] if run["seed"] == 1] for results in (two, shifted)]
+    assert common[0]
+    assert outcome({"runs": common[0]}) == outcome({"runs": common[1]})
+    arguments = ["--first-seed", "1", "--jobs", "2", "--folder", folder, "--output", str(output)]
+    assert main([str(path), "--tier", "book", *arguments]) == 0
+    written = json.loads(output.read_text(encoding="utf-8")) | {"seconds": 1e6}
+    output.write_text(json.dumps(written), encoding="utf-8")
+    assert load_or_train("small", "book", first_seed=1, folder=path.parent) == written
+
+
 def test_recorded_results_are_read(tmp_path: Path) -> None:
     assert load_recorded("small", folder=tmp_path) is None
     (tmp_path / "small.json").write_text('{"runs": []}')
@@ -121,5 +141,7 @@ def test_bad_arguments_are_named(write: Write) -> None:
     folder = write().parent
     with pytest.raises(ValueError, match=r"tier must be one of .* got 'huge'"):
         load_or_train("small", "huge", folder=folder)
+    with pytest.raises(ValueError, match="first_seed must be 0 or more, got -1"):
+        load_or_train("small", "smoke", first_seed=-1, folder=folder)
     with pytest.raises(FileNotFoundError, match=r"one of \['small'\], got 'other'"):
         load_or_train("other", "smoke", folder=folder)

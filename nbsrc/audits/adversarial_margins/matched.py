@@ -120,11 +120,12 @@ def audit_beyond_fitting(runs: Sequence[Run], plain: Sequence[Run]) -> Finding:
         The finding over runs whose training loss lies within those of the plain ones; the slack is
         the plain gap minus the run's own.
     """
+    first = min((other["seed"] for other in plain), default=0)
 
     def cases() -> Iterable[Case]:
         for number, run in enumerate(runs):
             same = [other for other in plain if other["seed"] == run["seed"]]
-            used = same if len(same) > 1 else [other for other in plain if other["seed"] == 0]
+            used = same if len(same) > 1 else [other for other in plain if other["seed"] == first]
             longest = max(same or used, key=lambda other: float(other["axes"].get("parts", 24)))
             stopped = stopped_gap(run, used)
             rescaled = rescaled_gap(longest, float(run["measures"]["gaps"]["train_loss"]))
