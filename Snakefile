@@ -26,6 +26,7 @@ PAPERS = sorted(path.stem for path in (LAYOUT.root / "claims").glob("*.yml"))
 NBSRC = f"{sys.executable} -m nbsrc"
 MODULES = LAYOUT.relative(sorted((LAYOUT.root / "nbsrc").rglob("*.py")))
 BOOK_SOURCES = LAYOUT.relative(book_sources(LAYOUT.root))
+OTHER_SEEDS = LAYOUT.relative(sorted((LAYOUT.root / "results").glob("other_seeds.json")))
 BUILD_TIMES = LAYOUT.relative(sorted((LAYOUT.root / "results").glob("build_times.json")))
 EXPERIMENTS = LAYOUT.relative(sorted((LAYOUT.root / "experiments").glob("*.yml")))
 RECORDS = [f"results/{Path(path).stem}.json" for path in EXPERIMENTS
@@ -33,7 +34,8 @@ RECORDS = [f"results/{Path(path).stem}.json" for path in EXPERIMENTS
 LIVE = sorted({f"build/runs/{TIER}/{run}.json" for source in SOURCES.values()
                for run in source.settings.runs})
 LEDGER_PAGES = ["book/ledger.md", *(f"book/ledger_{paper}.md" for paper in PAPERS),
-                "book/status.md", "book/_generated/counts.md", "book/_generated/training.md"]
+                "book/status.md", "book/_generated/counts.md", "book/_generated/other_seeds.md",
+                "book/_generated/training.md"]
 
 
 wildcard_constraints:
@@ -138,12 +140,18 @@ rule notebook:
         "--seed {params.seed} --threads {threads}"
 
 
+# All checks and no book: with another seed, for `python -m nbsrc seeds`.
+rule evidence:
+    input:
+        expand("build/evidence/{notebook}.json", notebook=SOURCES),
+
+
 rule ledger:
     input:
         expand("build/evidence/{notebook}.json", notebook=SOURCES),
         expand("build/status/{notebook}.json", notebook=SOURCES),
         expand("claims/{paper}.yml", paper=PAPERS),
-        BUILD_TIMES, EXPERIMENTS, RECORDS, LIVE,
+        BUILD_TIMES, OTHER_SEEDS, EXPERIMENTS, RECORDS, LIVE,
         LAYOUT.relative(LAYOUT.scan.of_modules(["nbsrc.claims.command"])),
     output:
         "build/ledger.json",

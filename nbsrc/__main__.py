@@ -1,4 +1,4 @@
-"""Command line: ``python -m nbsrc run | build | book | train | ledger | data``."""
+"""Command line: ``python -m nbsrc run | build | book | train | ledger | seeds | data``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _log_to_terminal()
     die_with_build()  # a build that was killed must not leave its jobs running
-    own: dict[str, Callable[[list[str]], int]] = {"train": _train, "ledger": _ledger, "data": _data}
+    own: dict[str, Callable[[list[str]], int]] = {
+        "train": _train, "ledger": _ledger, "seeds": _seeds, "data": _data,
+    }  # fmt: skip
     if arguments and arguments[0] in own:
         return own[arguments[0]](arguments[1:])
     options = _parser().parse_args(arguments)
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nbsrc",
         description="Run notebooks, train, check the ledger, build the book.",
-        epilog="train, ledger and data have their own help: python -m nbsrc train --help",
+        epilog="train, ledger, seeds and data have their own help: python -m nbsrc train --help",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="bring the book up to date (make book)")
@@ -73,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, help="threads of the numerical libraries")
     _add_size(run)
     run.set_defaults(command=_run)
-    for name, text in (("train", "train an experiment"), ("ledger", "check the ledger")):
+    own = {
+        "train": "train an experiment",
+        "ledger": "check the ledger",
+        "seeds": "compare evidence of another seed with the ledger",
+    }
+    for name, text in own.items():
         commands.add_parser(name, help=text)
     commands.add_parser("data", help="where the data sets are looked for")
     book = commands.add_parser("book", help="typeset the book only (a step of build)")
@@ -169,6 +176,12 @@ def _ledger(arguments: list[str]) -> int:
     from nbsrc.claims import command
 
     return int(command.main(arguments) or 0)
+
+
+def _seeds(arguments: list[str]) -> int:
+    from nbsrc.claims import other_seeds
+
+    return int(other_seeds.main(arguments) or 0)
 
 
 def _data(arguments: list[str]) -> int:

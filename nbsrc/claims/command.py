@@ -10,6 +10,8 @@ from pathlib import Path
 
 from nbsrc.claims import ledger as ledger_module
 from nbsrc.claims.ledger import Ledger
+from nbsrc.claims.other_seeds import FILE, Repetition, read_repetitions
+from nbsrc.claims.other_seeds_page import other_seeds_page
 from nbsrc.claims.pages import counts_page, overview_page, paper_page
 from nbsrc.claims.rows import load_claims
 from nbsrc.claims.status_page import status_page
@@ -61,7 +63,8 @@ def write_ledger(root: Path) -> list[str]:
     times_file = root / "results" / "build_times.json"
     times = json.loads(times_file.read_text(encoding="utf-8")) if times_file.is_file() else None
     titles = {str(s["notebook"]): str(s.get("title") or s["notebook"]) for s in statuses}
-    pages = _pages(joined, titles)
+    repetitions = read_repetitions(root / "results" / FILE)
+    pages = _pages(joined, titles, repetitions)
     pages["status.md"] = status_page(statuses, times)
     tiers = sorted({str(status["tier"]) for status in statuses if status.get("tier")})
     from nbsrc.experiments.page import read_training_page  # brings torch: not for every import
@@ -73,10 +76,14 @@ def write_ledger(root: Path) -> list[str]:
     return []
 
 
-def _pages(joined: Ledger, titles: dict[str, str]) -> dict[str, str]:
-    pages = {"ledger.md": overview_page(joined), "_generated/counts.md": counts_page(joined)}
+def _pages(joined: Ledger, titles: dict[str, str], repetitions: list[Repetition]) -> dict[str, str]:
+    pages = {
+        "ledger.md": overview_page(joined),
+        "_generated/counts.md": counts_page(joined),
+        "_generated/other_seeds.md": other_seeds_page(joined.papers, repetitions),
+    }
     for paper in joined.papers:
-        pages[f"ledger_{paper.letter}.md"] = paper_page(joined, paper, titles)
+        pages[f"ledger_{paper.letter}.md"] = paper_page(joined, paper, titles, repetitions)
     return pages
 
 

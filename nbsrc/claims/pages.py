@@ -7,12 +7,14 @@ come from ``book/_static/ledger.css`` and ``ledger.js``. Without JavaScript ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from nbsrc.claims.html import badge, breakable, evidence_html, text_html
 from nbsrc.claims.ledger import Entry, Ledger, check_link
 from nbsrc.claims.markdown import escape_markdown, myst
+from nbsrc.claims.other_seeds import Repetition
+from nbsrc.claims.other_seeds_page import seeds_sentence
 from nbsrc.claims.printed import printed_numbers_html
 from nbsrc.claims.rows import Paper, Row
 from nbsrc.claims.schema import VERDICTS
@@ -56,18 +58,24 @@ def overview_page(ledger: Ledger) -> str:
     )
 
 
-def paper_page(ledger: Ledger, paper: Paper, titles: Mapping[str, str]) -> str:
+def paper_page(
+    ledger: Ledger,
+    paper: Paper,
+    titles: Mapping[str, str],
+    repetitions: Sequence[Repetition] = (),
+) -> str:
     """Write the page of one paper.
 
     Args:
         ledger: All papers with their evidence.
         paper: The paper.
         titles: Titles of the notebooks, by stem.
+        repetitions: The checks with other seeds.
 
     Returns:
         MyST Markdown.
     """
-    articles = [_article(entry, titles) for entry in ledger.of_paper(paper)]
+    articles = [_article(entry, titles, repetitions) for entry in ledger.of_paper(paper)]
     return (
         "\n\n".join([
             f"# Paper {paper.letter}: {escape_markdown(paper.short)}",
@@ -158,7 +166,7 @@ def _found_wanting(ledger: Ledger) -> str:
     return f'{text}\n\n<div><ul class="nb-wanting">\n{chr(10).join(lines)}\n</ul></div>'
 
 
-def _article(entry: Entry, titles: Mapping[str, str]) -> str:
+def _article(entry: Entry, titles: Mapping[str, str], repetitions: Sequence[Repetition]) -> str:
     """Return one claim."""
     row = entry.row
     side = (
@@ -173,7 +181,7 @@ def _article(entry: Entry, titles: Mapping[str, str]) -> str:
         f'<div class="nb-claim-side">{side}</div>\n<div class="nb-claim-main">',
         myst(row.statement),
         *_after_statement(row),
-        *_evidence(entry, titles),
+        *_evidence(entry, titles, repetitions),
         *_details(row),
         "</div>\n</article>",
     ]
@@ -191,14 +199,18 @@ def _after_statement(row: Row) -> list[str]:
     return blocks
 
 
-def _evidence(entry: Entry, titles: Mapping[str, str]) -> list[str]:
+def _evidence(
+    entry: Entry, titles: Mapping[str, str], repetitions: Sequence[Repetition]
+) -> list[str]:
     if entry.record is None:
         return []
     row = entry.row
     title = titles.get(str(row.notebook), str(row.notebook))
     tier = f" at tier {escape(entry.tier)}" if entry.tier else ""
     link = f'<a href="{check_link(row)}">See the check in “{escape(title)}”</a>{tier}'
-    return [f"<div>{evidence_html(row, entry.record)}<p>{link}</p></div>"]
+    seeds = seeds_sentence(row, repetitions)
+    seeds = f'. <a href="other_seeds.html">Other seeds</a>: {seeds}' if seeds else ""
+    return [f"<div>{evidence_html(row, entry.record)}<p>{link}{seeds}</p></div>"]
 
 
 def _details(row: Row) -> list[str]:
