@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from nbsrc.audits.regularisers_in_practice.records import (
     ATTACKS,
-    NETS,
     PENALTIES,
     Record,
     cell,
     curve,
+    nets_of,
     runs_of,
 )
 from nbsrc.figures import COLORS
@@ -29,7 +29,10 @@ _LOOK = {
     "InputGradient": ("input gradient", "green", "s", "-"),
     "Curvature": ("curvature", "purple", "^", "-"),
 }
-_TITLES = {"lenet_300_100": "LeNet-300-100", "lenet5": "LeNet-5"}
+_TITLES = {
+    "lenet_300_100": "LeNet-300-100", "lenet5": "LeNet-5", "conv4": "four layers",
+    "vgg_like": "VGG-like", "resnet32_fixup": "ResNet",
+}  # fmt: skip
 
 
 def draw_robustness(record: Record) -> tuple[Figure, Rows]:
@@ -43,12 +46,14 @@ def draw_robustness(record: Record) -> tuple[Figure, Rows]:
     Returns:
         The figure, a row per attack and a column per network, and a row of data per point.
     """
+    nets = nets_of(record)
+    width = 6.4 if len(nets) < 3 else 7.6
     figure, axes = plt.subplots(
-        len(ATTACKS), len(NETS), figsize=(6.4, 8.8), sharex=True, squeeze=False
+        len(ATTACKS), len(nets), figsize=(width, 8.8), sharex=True, squeeze=False
     )
     rows: Rows = []
     for line, attack in enumerate(ATTACKS):
-        for column, net in enumerate(NETS):
+        for column, net in enumerate(nets):
             axis = axes[line][column]
             rows += _panel(axis, record, net, attack)
             axis.set_title(f"{_TITLES[net]}, {attack}", fontsize=10)

@@ -14,6 +14,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
     NETS,
     Record,
     cell,
+    nets_of,
     of_run,
     runs_of,
 )
@@ -69,7 +70,7 @@ def paired(
     """
     counts: dict[str, Any] = dict.fromkeys(("settings", "equal", "apart", "open"), 0)
     largest: tuple[float, str] = (0.0, "none")
-    for net in NETS:
+    for net in nets_of(record):
         for strength in sorted({r["axes"]["strength"] for r in runs_of(record, net, first)}):
             if strength > widest:
                 continue

@@ -14,6 +14,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
     Record,
     cell,
     curve,
+    nets_of,
     runs_of,
 )
 from nbsrc.claims import Finding
@@ -79,7 +80,7 @@ def alike(
 def _settings(record: Record, first: str, second: str, widest: float, factor: float) -> list[Case]:
     """Return the slack of every setting that both penalties have."""
     cases: list[Case] = []
-    for net in NETS:
+    for net in nets_of(record):
         for attack in ATTACKS:
             others = dict(curve(record, net, second, attack))
             for strength, one in curve(record, net, first, attack):

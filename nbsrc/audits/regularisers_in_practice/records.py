@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-__all__ = ["ATTACKS", "NETS", "PENALTIES", "Cell", "cell", "curve", "of_run", "runs_of"]
+__all__ = ["ATTACKS", "NETS", "PENALTIES", "Cell", "cell", "curve", "nets_of", "of_run",
+           "runs_of"]  # fmt: skip
 
 Record = Mapping[str, Any]
 Run = Mapping[str, Any]
@@ -48,6 +49,18 @@ class Cell:
     def spread(self) -> float:
         """The standard deviation over initialisations, 0 for a single one."""
         return stdev(self.values) if len(self.values) > 1 else 0.0
+
+
+def nets_of(record: Record) -> list[str]:
+    """Return the networks of a record.
+
+    Args:
+        record: A collected or recorded experiment.
+
+    Returns:
+        Their names, in the order of the runs.
+    """
+    return list(dict.fromkeys(run["axes"]["net"] for run in record["runs"]))
 
 
 def runs_of(
