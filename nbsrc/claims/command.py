@@ -11,7 +11,7 @@ from pathlib import Path
 from nbsrc.claims import ledger as ledger_module
 from nbsrc.claims.ledger import Ledger
 from nbsrc.claims.other_seeds import FILE, Repetition, read_repetitions
-from nbsrc.claims.other_seeds_page import other_seeds_page
+from nbsrc.claims.other_seeds_page import other_seeds_page, seeds_summary
 from nbsrc.claims.pages import counts_page, overview_page, paper_page
 from nbsrc.claims.rows import load_claims
 from nbsrc.claims.status_page import status_page
@@ -77,9 +77,12 @@ def write_ledger(root: Path) -> list[str]:
 
 
 def _pages(joined: Ledger, titles: dict[str, str], repetitions: list[Repetition]) -> dict[str, str]:
+    summary = seeds_summary(joined.papers, repetitions)
     pages = {
         "ledger.md": overview_page(joined),
-        "_generated/counts.md": counts_page(joined),
+        "_generated/counts.md": f"{counts_page(joined)}\n{summary}\n"
+        if summary
+        else counts_page(joined),
         "_generated/other_seeds.md": other_seeds_page(joined.papers, repetitions),
     }
     for paper in joined.papers:

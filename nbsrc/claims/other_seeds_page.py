@@ -10,7 +10,7 @@ from nbsrc.claims.html import badge, number, scrolling_table, text_html
 from nbsrc.claims.other_seeds import AGREES, DIFFERS, EQUAL, Repeated, Repetition
 from nbsrc.claims.rows import Paper, Row
 
-__all__ = ["other_seeds_page", "seeds_sentence"]
+__all__ = ["other_seeds_page", "seeds_sentence", "seeds_summary"]
 
 
 def seeds_sentence(row: Row, repetitions: Sequence[Repetition]) -> str:
@@ -36,6 +36,28 @@ def seeds_sentence(row: Row, repetitions: Sequence[Repetition]) -> str:
         if entry.found == DIFFERS
     ]
     return " ".join(parts)
+
+
+def seeds_summary(papers: Sequence[Paper], repetitions: Sequence[Repetition]) -> str:
+    """Say for the landing page how many verdicts other seeds leave as they are.
+
+    Args:
+        papers: The ledger.
+        repetitions: The recorded ones.
+
+    Returns:
+        MyST Markdown: a sentence with a link; empty if nothing is recorded.
+    """
+    rows = [row for paper in papers for row in paper.rows if row.verdict != "not-tested"]
+    found = [list(_of_row(row, repetitions).values()) for row in rows]
+    repeated = [entries for entries in found if len(entries) == len(repetitions) > 0]
+    if not repeated:
+        return ""
+    same = sum(all(entry.found != DIFFERS for entry in entries) for entries in repeated)
+    return (
+        f"All checks were repeated with {_seeds([e.seed for e in repetitions])}: {same} of "
+        f"{len(repeated)} verdicts are the same each time ([which are not](other_seeds.md))."
+    )
 
 
 def other_seeds_page(papers: Sequence[Paper], repetitions: Sequence[Repetition]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from nbsrc.claims import other_seeds
 from nbsrc.claims.other_seeds import Repeated, Repetition, compare, main, read_repetitions
-from nbsrc.claims.other_seeds_page import other_seeds_page, seeds_sentence
+from nbsrc.claims.other_seeds_page import other_seeds_page, seeds_sentence, seeds_summary
 
 MADE = {"commit": "abc", "processor": "a <CPU>", "recorded": "2026-11-29T10:00:00+00:00"}
 OUTCOME = {"verdict": "reproduced", "ours": 1, "paper": 2}
@@ -139,5 +139,9 @@ def test_the_page_counts_and_lists(rows):
     assert 'href="ledger_A.html#A.one"' not in page
     assert "<td>the same</td>" in page
     assert "2026-11-29" in page
+    summary = seeds_summary([SimpleNamespace(rows=rows)], [found])
+    assert summary.startswith("All checks were repeated with seed 3: 1 of 2 verdicts are the same")
+    assert seeds_summary([SimpleNamespace(rows=rows)], [stale]).count("1 of 1") == 1
+    assert seeds_summary([SimpleNamespace(rows=rows)], []) == ""
     agreeing = other_seeds_page([SimpleNamespace(rows=rows)], [stale])
     assert "None." in agreeing
