@@ -83,7 +83,7 @@ def _pages(joined: Ledger, titles: dict[str, str], repetitions: list[Repetition]
         "_generated/counts.md": f"{counts_page(joined)}\n{summary}\n"
         if summary
         else counts_page(joined),
-        "_generated/other_seeds.md": other_seeds_page(joined.papers, repetitions),
+        "_generated/other_seeds.md": other_seeds_page(joined, repetitions),
     }
     for paper in joined.papers:
         pages[f"ledger_{paper.letter}.md"] = paper_page(joined, paper, titles, repetitions)

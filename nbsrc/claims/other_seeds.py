@@ -38,12 +38,14 @@ class Repeated:
         found: ``"equal"``, ``"agrees"`` or ``"differs"``.
         verdict: The outcome, for an experiment that differs.
         problems: Why the evidence does not support the ledger's verdict.
+        ours: What an experiment gave, if it is not equal.
     """
 
     ledger: str
     found: str
     verdict: str | None = None
     problems: tuple[str, ...] = ()
+    ours: Any = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,14 @@ def compare(
     for name, record in other.items():
         row = by_id[name]
         problems = tuple(evidence_problems(row, record))
+        outcome = record.get("outcome") or {}
         if problems:
-            word = (record.get("outcome") or {}).get("verdict")
-            found[name] = Repeated(row.verdict, DIFFERS, word, problems)
+            word, ours = outcome.get("verdict"), outcome.get("ours")
+            found[name] = Repeated(row.verdict, DIFFERS, word, problems, ours)
+        elif name in usual and _timeless(usual[name]) == _timeless(record):
+            found[name] = Repeated(row.verdict, EQUAL)
         else:
-            equal = name in usual and _timeless(usual[name]) == _timeless(record)
-            found[name] = Repeated(row.verdict, EQUAL if equal else AGREES)
+            found[name] = Repeated(row.verdict, AGREES, ours=outcome.get("ours"))
     return found
 
 

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from nbsrc.claims.consistency import EXPERIMENT_VERDICTS
-from nbsrc.claims.html import badge, number, scrolling_table, text_html
+from nbsrc.claims.html import badge, number, scrolling_table, text_html, value_html
+from nbsrc.claims.ledger import Entry, Ledger
 from nbsrc.claims.other_seeds import AGREES, DIFFERS, EQUAL, Repeated, Repetition
 from nbsrc.claims.rows import Paper, Row
 
 __all__ = ["other_seeds_page", "seeds_sentence", "seeds_summary"]
+
+_NUMBERS = (
+    "A verdict is a coarse word, and *partly reproduced* the coarsest: it can stay while its parts "
+    "change. So here are the numbers, for every experiment into which a seed enters."
+)
 
 
 def seeds_sentence(row: Row, repetitions: Sequence[Repetition]) -> str:
@@ -27,7 +33,7 @@ def seeds_sentence(row: Row, repetitions: Sequence[Repetition]) -> str:
     if not found:
         return ""
     if all(entry.found == EQUAL for entry in found.values()):
-        return "The seed does not enter this check."
+        return f"The same evidence with {_seeds(list(found))}."
     same = [seed for seed, entry in found.items() if entry.found != DIFFERS]
     parts = [f"The same verdict with {_seeds(same)}."] if same else []
     parts += [
@@ -60,11 +66,11 @@ def seeds_summary(papers: Sequence[Paper], repetitions: Sequence[Repetition]) ->
     )
 
 
-def other_seeds_page(papers: Sequence[Paper], repetitions: Sequence[Repetition]) -> str:
+def other_seeds_page(ledger: Ledger, repetitions: Sequence[Repetition]) -> str:
     """Write ``_generated/other_seeds.md``.
 
     Args:
-        papers: The ledger.
+        ledger: All papers with the evidence of this build.
         repetitions: The recorded ones.
 
     Returns:
@@ -72,26 +78,25 @@ def other_seeds_page(papers: Sequence[Paper], repetitions: Sequence[Repetition])
     """
     if not repetitions:
         return "No repetition is recorded.\n"
-    rows = [row for paper in papers for row in paper.rows if row.verdict != "not-tested"]
-    differing = [row for row in rows if _differs(row, repetitions)]
-    blocks = [
-        "## Counts",
-        _counts_table(rows, repetitions),
-        "## Rows whose verdict another seed turns",
-    ]
+    entries = [e for e in ledger.entries.values() if e.row.verdict != "not-tested"]
+    differing = [e.row for e in entries if _differs(e.row, repetitions)]
+    title = "Rows whose verdict another seed turns"
+    blocks = ["## Counts", _counts_table([e.row for e in entries], repetitions), f"## {title}"]
     if differing:
         lines = [_line(row, repetitions) for row in differing]
         heads = ("Claim", "ledger", *(f"seed {entry.seed}" for entry in repetitions))
-        blocks.append(scrolling_table("Rows whose verdict another seed turns", heads, lines))
+        blocks.append(scrolling_table(title, heads, lines))
     else:
         blocks.append("None.")
+    blocks += ["## What the experiments gave", _NUMBERS]
+    blocks += [text for entry in entries for text in _numbers(entry, repetitions)]
     blocks.append(_made(repetitions))
     return "\n\n".join(blocks) + "\n"
 
 
 def _counts_table(rows: Sequence[Row], repetitions: Sequence[Repetition]) -> str:
     """Return the table of kinds of rows and what came of them."""
-    heads = ("Rows", "tested", "seed does not enter", "same verdict", "another verdict",
+    heads = ("Rows", "tested", "same evidence", "same verdict", "another verdict",
              "verdict new since")  # fmt: skip
     kinds = {
         "statements": [row for row in rows if row.verdict not in EXPERIMENT_VERDICTS],
@@ -119,6 +124,27 @@ def _line(row: Row, repetitions: Sequence[Repetition]) -> tuple[str, list[str]]:
         else:
             cells.append("the same" if seen.found != DIFFERS else _word(seen))
     return f'{link} <span class="nb-asks">{text_html(row.where)}</span>', cells
+
+
+def _numbers(entry: Entry, repetitions: Sequence[Repetition]) -> list[str]:
+    """Return what an experiment gave with each seed, folded; nothing if all is equal."""
+    found = {
+        seed: seen.ours
+        for seed, seen in _of_row(entry.row, repetitions).items()
+        if seen.ours is not None
+    }
+    if not found:
+        return []
+    outcome = (entry.record or {}).get("outcome") or {}
+    parts = {"this build": outcome.get("ours")} | {f"seed {s}": ours for s, ours in found.items()}
+    cells = "".join(
+        f"<div><dt>{name}</dt><dd>{value_html(ours)}</dd></div>" for name, ours in parts.items()
+    )
+    title = f"{escape(entry.row.id)} {text_html(entry.row.where)}"
+    return [
+        f'<details class="nb-chapter-claims"><summary>{title}</summary>'
+        f'<dl class="nb-evidence">{cells}</dl></details>'
+    ]
 
 
 def _word(entry: Repeated) -> str:

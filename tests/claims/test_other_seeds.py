@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from nbsrc.claims import other_seeds
+from nbsrc.claims.ledger import join
 from nbsrc.claims.other_seeds import Repeated, Repetition, compare, main, read_repetitions
 from nbsrc.claims.other_seeds_page import other_seeds_page, seeds_sentence, seeds_summary
+from nbsrc.claims.rows import Paper
 
 MADE = {"commit": "abc", "processor": "a <CPU>", "recorded": "2026-11-29T10:00:00+00:00"}
 OUTCOME = {"verdict": "reproduced", "ours": 1, "paper": 2}
@@ -40,6 +42,9 @@ def test_time_alone_makes_no_difference_and_other_numbers_do(rows, evidence, fin
     assert {row.found for row in found.values()} == {"equal"}
     found = compare(rows, evidence(), evidence(literal=finding(trials=11)))
     assert found["A.one"] == Repeated("holds", "agrees")
+    other = evidence()
+    other["A.two"]["outcome"] = OUTCOME | {"ours": 7}
+    assert compare(rows, evidence(), other)["A.two"] == Repeated("reproduced", "agrees", ours=7)
 
 
 def test_a_turned_verdict_is_named(rows, evidence, finding):
@@ -103,7 +108,7 @@ def test_mixed_seeds_are_refused(folders, evidence, tmp_path, caplog):
 
 def test_no_file_is_no_repetition(tmp_path):
     assert read_repetitions(tmp_path / "none.json") == []
-    assert other_seeds_page([], []) == "No repetition is recorded.\n"
+    assert other_seeds_page(join([], []), []) == "No repetition is recorded.\n"
 
 
 def test_sentences(tested_row):
@@ -112,7 +117,7 @@ def test_sentences(tested_row):
     differs = Repeated("holds", "differs", None, ("a < b",))
     assert seeds_sentence(row, []) == ""
     assert seeds_sentence(row, [repetition(one=Repeated("fails", "agrees"))]) == ""
-    assert "does not enter" in seeds_sentence(row, [repetition(one=equal)])
+    assert seeds_sentence(row, [repetition(one=equal)]) == "The same evidence with seed 3."
     two = [repetition(one=agrees), repetition(6, one=agrees)]
     assert seeds_sentence(row, two) == "The same verdict with seeds 3 and 6."
     mixed = seeds_sentence(row, [repetition(one=agrees), repetition(6, one=differs)])
@@ -121,13 +126,15 @@ def test_sentences(tested_row):
     assert "nb-not-reproduced" in seeds_sentence(tested_row("reproduced"), [repetition(one=word)])
 
 
-def test_the_page_counts_and_lists(rows):
+def test_the_page_counts_and_lists(rows, evidence):
+    paper = Paper("A", "title", "short", tuple(rows))
+    joined = join([paper], [{"notebook": "01_demo", "tier": "book", "checks": evidence()}])
     found = repetition(
         one=Repeated("holds", "agrees"),
-        two=Repeated("reproduced", "differs", "not-reproduced", ("x",)),
+        two=Repeated("reproduced", "differs", "not-reproduced", ("x",), {"gap": 0.25}),
     )
     stale = repetition(6, one=Repeated("fails", "agrees"), two=Repeated("reproduced", "equal"))
-    page = other_seeds_page([SimpleNamespace(rows=rows)], [found, stale])
+    page = other_seeds_page(joined, [found, stale])
 
     def line(cells):
         return "".join(f"<td>{cell}</td>" for cell in cells)
@@ -138,10 +145,12 @@ def test_the_page_counts_and_lists(rows):
     assert 'href="ledger_A.html#A.two"' in page
     assert 'href="ledger_A.html#A.one"' not in page
     assert "<td>the same</td>" in page
+    assert "<dt>this build</dt><dd>1</dd>" in page
+    assert "<dt>seed 3</dt><dd>gap = 0.25</dd>" in page
     assert "2026-11-29" in page
     summary = seeds_summary([SimpleNamespace(rows=rows)], [found])
     assert summary.startswith("All checks were repeated with seed 3: 1 of 2 verdicts are the same")
     assert seeds_summary([SimpleNamespace(rows=rows)], [stale]).count("1 of 1") == 1
     assert seeds_summary([SimpleNamespace(rows=rows)], []) == ""
-    agreeing = other_seeds_page([SimpleNamespace(rows=rows)], [stale])
+    agreeing = other_seeds_page(joined, [stale])
     assert "None." in agreeing
