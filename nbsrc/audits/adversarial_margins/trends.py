@@ -39,9 +39,9 @@ def audit_trend(values: Table, sign: int, *, name: str = "value") -> Finding:
         if len(values) < 2:
             return
         ends = values[min(values)], values[max(values)]
-        for seed, (weak, strong) in enumerate(zip(*ends, strict=False)):
-            shown: dict[str, object] = {"seed": seed, "weakest": weak, "strongest": strong}
-            yield _slack(weak, strong, sign), (0, seed), shown
+        for place, (weak, strong) in enumerate(zip(*ends, strict=False)):
+            shown: dict[str, object] = {"place": place, "weakest": weak, "strongest": strong}
+            yield _slack(weak, strong, sign), (0, place), shown
         centre = means(values)
         for weak, strong in pairwise(sorted(centre)):
             shown = {"from": weak, "to": strong, "means": [centre[weak], centre[strong]]}

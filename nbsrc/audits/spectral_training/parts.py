@@ -133,22 +133,22 @@ def shown(finding: Finding) -> str:
 
 
 def over(name: str, slacks: Sequence[float], numbers: Sequence[float]) -> Finding:
-    """Collect one number per seed; the claim must hold for every seed.
+    """Collect one number per seed, or one mean over them; the claim must hold for each.
 
     Args:
         name: What the number is.
-        slacks: Its slack by seed.
-        numbers: The number by seed.
+        slacks: The slack of each.
+        numbers: The numbers.
 
     Returns:
         The finding.
     """
     cases: list[Case] = [
-        (slack, (seed,), {"seed": seed, name: round(value, 4)})
-        for seed, (slack, value) in enumerate(zip(slacks, numbers, strict=True))
+        (slack, (place,), {"place": place, name: round(value, 4)})
+        for place, (slack, value) in enumerate(zip(slacks, numbers, strict=True))
     ]
     middle = sum(numbers) / max(len(numbers), 1)
-    family = f"{name}, {len(cases)} seeds, mean {middle:.3g}"
+    family = f"{name}, numbers: {len(cases)}, mean {middle:.3g}"
     return collect(cases, tolerance=1e-9, family=family)
 
 
