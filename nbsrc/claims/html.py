@@ -91,7 +91,24 @@ def value_html(value: Any) -> str:
 
     Returns:
         Escaped HTML.
+
+    Example:
+        >>> value_html({"twins": {"cells": 16, "alike": 15}, "trials": [{"a": 1}, {"a": 2}]})
+        'twins: cells = 16, alike = 15; trials = [(a = 1), (a = 2)]'
     """
+    if isinstance(value, Mapping):
+        parts = [
+            f"{escape(_words(key))}: {_inner_html(part)[1:-1]}"
+            if isinstance(part, Mapping) and part
+            else f"{escape(_words(key))} = {_inner_html(part)}"
+            for key, part in value.items()
+        ]
+        return "; ".join(parts)
+    return _inner_html(value)
+
+
+def _inner_html(value: Any) -> str:
+    """Render a value inside of another one: a mapping stands in parentheses."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -101,9 +118,9 @@ def value_html(value: Any) -> str:
     if isinstance(value, str):
         return text_html(value)
     if isinstance(value, Mapping):
-        parts = (f"{escape(_words(key))} = {value_html(part)}" for key, part in value.items())
-        return "; ".join(parts)
-    items = [value_html(part) for part in value[:MAX_ITEMS]]
+        parts = (f"{escape(_words(key))} = {_inner_html(part)}" for key, part in value.items())
+        return f"({', '.join(parts)})"
+    items = [_inner_html(part) for part in value[:MAX_ITEMS]]
     more = f", … ({len(value)} values)" if len(value) > MAX_ITEMS else ""
     return f"[{', '.join(items)}{more}]"
 

@@ -42,6 +42,14 @@ def test_values_are_one_line(value, text):
     assert "\n" not in value_html(value)
 
 
+def test_nested_values_keep_their_structure():
+    nested = {"twins": {"cells": 16, "by net": {"a": 1, "b": 2}}, "none left": {}, "runs": 3}
+    assert (
+        value_html(nested) == "twins: cells = 16, by net = (a = 1, b = 2); none left = (); runs = 3"
+    )
+    assert value_html([{"a": 1, "b": None}, {"a": 2}]) == "[(a = 1, b = none), (a = 2)]"
+
+
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_a_badge_says_its_verdict_in_words(verdict):
     assert VERDICTS[verdict] in badge(verdict)
