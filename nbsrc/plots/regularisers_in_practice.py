@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from nbsrc.audits.regularisers_in_practice.records import (
     ATTACKS,
     PENALTIES,
+    TITLES,
     Record,
     cell,
     curve,
@@ -29,10 +30,6 @@ _LOOK = {
     "InputGradient": ("input gradient", "green", "s", "-"),
     "Curvature": ("curvature", "purple", "^", "-"),
 }
-_TITLES = {
-    "lenet_300_100": "LeNet-300-100", "lenet5": "LeNet-5", "conv4": "four layers",
-    "vgg_like": "VGG-like", "resnet32_fixup": "ResNet",
-}  # fmt: skip
 
 
 def draw_robustness(record: Record) -> tuple[Figure, Rows]:
@@ -56,7 +53,7 @@ def draw_robustness(record: Record) -> tuple[Figure, Rows]:
         for column, net in enumerate(nets):
             axis = axes[line][column]
             rows += _panel(axis, record, net, attack)
-            axis.set_title(f"{_TITLES[net]}, {attack}", fontsize=10)
+            axis.set_title(f"{TITLES[net]}, {attack}", fontsize=10)
             axis.set_xscale("log")
         size = ATTACKS[attack] == "mean"
         axes[line][0].set_ylabel(

@@ -79,7 +79,8 @@ def audit_printed(
             wrong = {key: counts[key] for key, value in wanted.items() if counts[key] != value}
             if counts["outputs"] != (1, classes):
                 wrong["outputs"] = counts["outputs"]
-            words = f"{name}, {classes} classes: {wrong or 'as printed'}"
+            found = ", ".join(f"{key} = {n}" for key, n in wrong.items()) or "as printed"
+            words = f"{name}, {classes} classes: {found}"
             cases.append((-float(len(wrong)), (place, classes), words))
     return collect(cases, tolerance=0.0, family="three networks, 2 and 10 classes")
 

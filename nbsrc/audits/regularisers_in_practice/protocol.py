@@ -36,9 +36,9 @@ def epochs_of(steps: int, images: int, batch: int = 64) -> float:
         batch: Images per step.
 
     Returns:
-        The number of epochs.
+        The number of epochs, of which the last batch may be smaller.
     """
-    return steps * batch / images
+    return steps / math.ceil(images / batch)
 
 
 def steps_of(run: Mapping[str, Any], images: int) -> int:

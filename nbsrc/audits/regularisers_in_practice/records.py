@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-__all__ = ["ATTACKS", "NETS", "PENALTIES", "Cell", "cell", "curve", "nets_of", "of_run",
+__all__ = ["ATTACKS", "NETS", "PENALTIES", "TITLES", "Cell", "cell", "curve", "nets_of", "of_run",
            "runs_of"]  # fmt: skip
 
 Record = Mapping[str, Any]
 Run = Mapping[str, Any]
 NETS = ("lenet_300_100", "lenet5")
+#: The networks as the page names them.
+TITLES = {
+    "lenet_300_100": "LeNet-300-100", "lenet5": "LeNet-5", "conv4": "four layers",
+    "vgg_like": "VGG-like", "resnet32_fixup": "ResNet",
+}  # fmt: skip
 PENALTIES = ("JacobianPenalty", "CrossLipschitz", "InputGradient", "Curvature")
 #: The attacks with the entry of their measure that the paper plots.
 ATTACKS = {"FGSM": "value", "PGD": "value", "DeepFool": "mean", "C&W": "mean"}

@@ -24,7 +24,7 @@ def two() -> dict[str, Any]:
 
 
 def test_epochs_of_the_printed_steps() -> None:
-    assert round(protocol.epochs_of(50_000, 13_007)) == 246
+    assert round(protocol.epochs_of(50_000, 13_007)) == 245
     assert round(protocol.epochs_of(50_000, 60_000)) == 53
 
 
@@ -69,11 +69,11 @@ def test_networks_have_the_printed_layers() -> None:
     assert architectures.audit_printed().holds
     one = {"resnet32_fixup": architectures.PRINTED["resnet32_fixup"]}
     deeper = architectures.audit_printed(one, {"resnet32_fixup": "resnet56_fixup"})
-    assert "'convolutions': 55" in deeper.counterexample
+    assert "convolutions = 55" in deeper.counterexample
     fewer = architectures.audit_printed(
         {"conv4": {"weighted": 4, "norm": True}}, {"conv4": "lenet5"}
     )
-    assert "'norm': False" in fewer.counterexample
+    assert "norm = False" in fewer.counterexample
 
 
 def test_thirty_one_convolutions_leave_one_residual_network() -> None:
