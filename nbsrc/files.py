@@ -63,14 +63,15 @@ def write_text_atomic(path: str | os.PathLike[str], text: str) -> None:
     write_bytes_atomic(path, text.encode("utf-8"))
 
 
-def write_json_atomic(path: str | os.PathLike[str], obj: Any) -> None:
+def write_json_atomic(path: str | os.PathLike[str], obj: Any, *, sort_keys: bool = True) -> None:
     """Write an object as JSON in one step, the same bytes for the same object.
 
     Args:
         path: File to write; missing folders are created.
         obj: Anything JSON can hold; NaN and infinities are a ``ValueError``.
+        sort_keys: Whether mappings are written in the order of their keys; else in their own.
     """
-    text = json.dumps(obj, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(obj, indent=1, sort_keys=sort_keys, ensure_ascii=False, allow_nan=False)
     write_text_atomic(path, text + "\n")
 
 

@@ -62,15 +62,17 @@ def brief(finding: Finding) -> str:
         finding: The finding.
 
     Returns:
-        The counterexample's entries with their names, numbers to four digits; ``"none"`` if there
-        is none.
+        The counterexample's entries with their names, numbers to four digits, true and false as
+        yes and no; ``"none"`` if there is none.
 
     Example:
-        >>> brief(Finding(False, -1.0, 3, counterexample={"h": 2, "norm": 1.23456}))
-        'h 2, norm 1.235'
+        >>> brief(Finding(False, -1.0, 3, counterexample={"h": 2, "norm": 1.23456, "tie": True}))
+        'h 2, norm 1.235, tie yes'
     """
 
     def show(value: Any) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         if isinstance(value, float):
             return f"{value:.4g}"
         if isinstance(value, list):

@@ -36,7 +36,8 @@ def complete_run(
         "seed": parameters.get("seed"),
     }
     write_text_atomic(work / "notebook.ipynb", to_text(canonicalise(document)))
-    write_json_atomic(work / "evidence.json", {**common, "checks": checks})
+    # readers see the entries of a check in the order in which it gave them
+    write_json_atomic(work / "evidence.json", {**common, "checks": checks}, sort_keys=False)
     status = {
         **common,
         "title": source.title,

@@ -166,7 +166,7 @@ class Check:
         target = str(Path(folder) / f"{self.row.id}.json")
         if target in _written:
             raise ValueError(f"{self.row.id} is checked twice in this notebook; use one check")
-        write_json_atomic(target, record)
+        write_json_atomic(target, record, sort_keys=False)
         _written.add(target)
         return True
 

@@ -32,7 +32,7 @@ def draw_trends(
         The figure, and a row per dot.
     """
     lines = math.ceil(len(panels) / 2)
-    figure, grid = plt.subplots(lines, 2, figsize=(6.4, 2.7 * lines + 0.4), squeeze=False)
+    figure, grid = plt.subplots(lines, 2, figsize=(6.4, 2.9 * lines + 0.4), squeeze=False)
     rows: Rows = []
     axes = list(grid.flat)
     names = list(dict.fromkeys(name for tables in panels.values() for name in tables))

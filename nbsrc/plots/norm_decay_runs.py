@@ -21,6 +21,8 @@ from nbsrc.plots.taps import Rows
 
 __all__ = ["draw_layer_ratios_of", "draw_norms_in_training"]
 
+_NORMS = {"l1": r"$\ell_1$", "linf": r"$\ell_\infty$"}
+
 
 def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[Figure, Rows]:
     """Draw the norms of all layers after every epoch, weights on the left, batch norm right.
@@ -53,7 +55,7 @@ def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter(NullFormatter())
         axes[line][0].set_ylabel(title.replace(", ", ",\n"), fontsize=9)
-    axes[0][0].set_title(f"{order} norm of convolutions, linear", fontsize=9)
+    axes[0][0].set_title(f"{_NORMS.get(order, order)} norm of convolutions, linear", fontsize=9)
     axes[0][1].set_title("norm of batch norm", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
@@ -61,7 +63,9 @@ def draw_norms_in_training(runs: Mapping[str, Run], order: str = "l1") -> tuple[
 
 
 def draw_layer_ratios_of(found: Sequence[Pair], order: str = "linf") -> tuple[Figure, Rows]:
-    """Draw every layer's norm over that of the plain partner, a line per network and method.
+    """Draw every layer's norm over that of the plain partner, a row per network and method.
+
+    The seeds of a row stand one below the other.
 
     Args:
         found: The pairs.
@@ -70,16 +74,20 @@ def draw_layer_ratios_of(found: Sequence[Pair], order: str = "linf") -> tuple[Fi
     Returns:
         The figure, and a row per layer.
     """
-    names = list(dict.fromkeys(f"{p.run['model']['name']} {method_of(p.run)}" for p in found))
-    figure, axis = plt.subplots(figsize=(6.4, 0.38 * len(names) + 1.2))
+    ordered = sorted(found, key=lambda p: (p.run["model"]["name"], method_of(p.run)))
+    names = list(dict.fromkeys(f"{p.run['model']['name']} {method_of(p.run)}" for p in ordered))
+    seeds = sorted({pair.run["seed"] for pair in found})
+    figure, axis = plt.subplots(figsize=(6.4, 0.46 * len(names) + 1.2))
     rows: Rows = []
     for pair in found:
         name = f"{pair.run['model']['name']} {method_of(pair.run)}"
         ends = [epoch_norms(run["history"][-1], order) for run in (pair.run, pair.plain)]
         ratios = {layer: norm / ends[1][layer] for layer, norm in ends[0].items()}
+        place = seeds.index(pair.run["seed"])
+        height = names.index(name) + 0.24 * (place - (len(seeds) - 1) / 2)
         axis.scatter(
-            list(ratios.values()), [names.index(name)] * len(ratios), color=COLORS["blue"],
-            marker=MARKERS[pair.run["seed"] % len(MARKERS)], s=16, alpha=0.5,
+            list(ratios.values()), [height] * len(ratios), color=COLORS["blue"],
+            marker=MARKERS[place % len(MARKERS)], s=12, alpha=0.6,
         )  # fmt: skip
         rows += [
             {"run": pair.run["label"], "seed": pair.run["seed"], "layer": layer, "ratio": ratio}
@@ -89,5 +97,7 @@ def draw_layer_ratios_of(found: Sequence[Pair], order: str = "linf") -> tuple[Fi
     axis.set_xscale("log")
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.invert_yaxis()
-    axis.set_xlabel(f"{order} norm of a layer / same layer of the plain network (no unit)")
+    axis.set_xlabel(
+        f"{_NORMS.get(order, order)} norm of a layer / same layer of the plain network (no unit)"
+    )
     return figure, rows

@@ -8,7 +8,7 @@ from statistics import mean
 from nbsrc.audits.accuracy_tables import AccuracyTable, read_table
 from nbsrc.audits.norm_decay_runs.records import Run, attacked, by_method
 
-__all__ = ["HEAD", "beside_table2", "largest_gain"]
+__all__ = ["HEAD", "beside_table2", "gains"]
 
 HEAD = ("network", "method", "clean", "under PGD", "gain under PGD, per seed",
         "printed clean", "printed robust")  # fmt: skip
@@ -40,7 +40,7 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
         best = None if not strengths else min(strengths) if bounds else max(strengths)
         if (method == "plain" or method in _BLOCKS) and strength == best:
             column = "plain" if method == "plain" else table.block(_BLOCKS[method])[0]
-            gains = "" if method == "plain" else ", ".join(
+            differences = "" if method == "plain" else ", ".join(
                 f"{100 * (run['measures'][measure]['value'] - plain[network, run['seed']]):+.0f}"
                 for run in found
             )  # fmt: skip
@@ -48,30 +48,30 @@ def beside_table2(runs: Iterable[Run], measure: str = "PGD") -> list[tuple[str, 
             rows.append((
                 network.removesuffix("_200mf"),
                 method if strength is None else f"{method} {strength:g}",
-                f"{clean:.1f}", f"{100 * attacked(found, measure):.1f}", gains,
+                f"{clean:.1f}", f"{100 * attacked(found, measure):.1f}", differences,
                 *_printed(table, network, column),
             ))  # fmt: skip
     return rows
 
 
-def largest_gain(runs: Iterable[Run], measure: str = "PGD") -> float:
-    """Return by how much the best setting of any method exceeds plain training under an attack.
+def gains(runs: Iterable[Run], measure: str = "PGD") -> dict[tuple[str, str, float | None], float]:
+    """Return by how much each setting exceeds plain training under an attack.
 
     Args:
         runs: Runs of a collected file.
         measure: The attack.
 
     Returns:
-        The largest difference of means over seeds, in percentage points.
+        By network, method and strength the difference of the means over seeds, in percentage
+        points.
     """
     groups = by_method(runs)
     plain = {key[0]: attacked(found, measure) for key, found in groups.items() if key[1] == "plain"}
-    gains = [
-        attacked(found, measure) - plain[key[0]]
+    return {
+        key: 100 * (attacked(found, measure) - plain[key[0]])
         for key, found in groups.items()
         if key[1] != "plain"
-    ]
-    return 100 * max(gains)
+    }
 
 
 def _printed(table: AccuracyTable, network: str, column: str) -> tuple[str, str]:

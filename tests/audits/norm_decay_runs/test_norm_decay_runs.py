@@ -94,4 +94,6 @@ def test_printed_numbers_stand_beside_ours() -> None:
     assert rows[0] == ("resnet18", "plain", "50.0", "25.0", "", "93.2", "37.0")
     assert rows[1][:5] == ("resnet18", "linf norm decay 3", "50.0", "75.0", "+50")
     assert rows[1][5:] == ("93.0 (at 1e-2)", "20.0")
-    assert printed.largest_gain(runs) == pytest.approx(50.0)
+    gains = printed.gains(runs)
+    assert gains["resnet18", "linf norm decay", 1.0] == pytest.approx(0.0)
+    assert gains["resnet18", "linf norm decay", 3.0] == pytest.approx(50.0)
