@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import nn
@@ -122,9 +123,43 @@ def draw_network_radii(network: nn.Module, judged: Sequence[Judged], seed: int
         seed: Seed of the training points shown.
 
     Returns:
-        The figure, and a row per judged point.
+        The figure, a map above the sizes of the radii, and a row per judged point.
     """
-    figure, axis = plt.subplots(figsize=(7, 5.4))
+    figure, (plane, sizes) = plt.subplots(
+        2, 1, figsize=(6.8, 7.2), height_ratios=(3, 0.3 * len(judged) + 0.3)
+    )
+    _draw_classes(plane, network, seed)
+    styles = {
+        "taylor": (COLORS["red"], "-", "o", r"Taylor $|r^*|$ (Prop. 3.1)"),
+        "exact": (COLORS["blue"], "--", "s", "exact for the affine piece"),
+        "certified": (COLORS["green"], "-", "^", "certified: exact, capped by the region"),
+    }
+    rows: Rows = []
+    for number, point in enumerate(judged, start=1):
+        for name, (color, line, marker, words) in styles.items():
+            radius = getattr(point, name)
+            circle = Circle(point.x, radius, fill=False, edgecolor=color, ls=line, lw=1.6)
+            plane.add_patch(circle)
+            sizes.plot(
+                [radius], [number], marker, color=color, ms=8,
+                label=words if number == 1 else None, clip_on=False,
+            )  # fmt: skip
+        plane.plot(*point.x, "*", color="black", markersize=11)
+        plane.annotate(f"{number}", point.x, (5, 5), textcoords="offset points")
+        rows.append({
+            "point": number, "x1": point.x[0], "x2": point.x[1], "p": point.p,
+            "taylor": point.taylor, "exact_in_piece": point.exact, "certified": point.certified,
+        })  # fmt: skip
+    sizes.set(xscale="log", ylim=(len(judged) + 0.6, 0.4))
+    sizes.set_yticks(range(1, len(judged) + 1), [f"star {n + 1}" for n in range(len(judged))])
+    sizes.grid(axis="y", color="0.85")
+    sizes.set_xlabel("radius (units of the inputs)")
+    figure.legend(loc="outside lower center", fontsize=9, ncols=3)
+    return figure, rows
+
+
+def _draw_classes(axis: Axes, network: nn.Module, seed: int) -> None:
+    """Draw the classes of a network on a plane, and training points."""
     low, high = (-2.0, -1.6), (3.0, 2.0)
     u, v = np.meshgrid(np.linspace(low[0], high[0], 220), np.linspace(low[1], high[1], 160))
     points = torch.as_tensor(np.stack([u.ravel(), v.ravel()], 1))
@@ -135,30 +170,9 @@ def draw_network_radii(network: nn.Module, judged: Sequence[Judged], seed: int
     for label, marker in ((0, "o"), (1, "s")):
         chosen = x[y == label]
         axis.plot(chosen[:, 0], chosen[:, 1], marker, ls="none", color="#555555", markersize=3)
-    styles = (("taylor", COLORS["red"], "-"), ("exact", COLORS["blue"], "--"),
-              ("certified", COLORS["green"], "-"))  # fmt: skip
-    rows: Rows = []
-    for number, point in enumerate(judged):
-        for name, color, line in styles:
-            axis.add_patch(Circle(
-                point.x, getattr(point, name), fill=name == "certified", facecolor="#009E7355",
-                edgecolor=color, linestyle=line, linewidth=1.6,
-            ))  # fmt: skip
-        axis.plot(*point.x, "*", color="black", markersize=11)
-        axis.annotate(f"{number + 1}", point.x, (5, 5), textcoords="offset points")
-        rows.append({
-            "point": number + 1, "x1": point.x[0], "x2": point.x[1], "p": point.p,
-            "taylor": point.taylor, "exact_in_piece": point.exact, "certified": point.certified,
-        })  # fmt: skip
-    for name, color, line in styles:
-        words = {"taylor": r"Taylor $|r^*|$ (Prop. 3.1)", "exact": "exact for the affine piece",
-                 "certified": "certified: exact, capped by the region"}  # fmt: skip
-        axis.plot([], [], line, color=color, label=words[name])
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axis.set_xlabel("first input")
     axis.set_ylabel("second input")
-    figure.legend(loc="outside lower center", fontsize=9, ncols=3)
-    return figure, rows
 
 
 def draw_minimisers(training: Training, starts: Sequence[tuple[float, float]], steps: int
