@@ -74,7 +74,7 @@ def brief(finding: Finding) -> str:
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, float):
-            return f"{value:.4g}"
+            return f"{value + 0.0:.4g}"  # no minus before a zero
         if isinstance(value, list):
             return "[" + ", ".join(show(entry) for entry in value) + "]"
         return str(value)

@@ -80,6 +80,7 @@ def number(value: float) -> str:
     """
     if isinstance(value, int):
         return f"{value:,}"
+    value += 0.0  # no minus before a zero
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 

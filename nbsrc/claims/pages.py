@@ -7,7 +7,8 @@ come from ``book/_static/ledger.css`` and ``ledger.js``. Without JavaScript ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from nbsrc.claims.html import badge, breakable, evidence_html, text_html
@@ -23,6 +24,7 @@ from nbsrc.claims.wording import HOW_TO_READ, INTRODUCTION, MEANINGS, RULES
 __all__ = ["counts_page", "overview_page", "paper_page"]
 
 FOUND_WANTING = ("fails", "holds-with-correction", "imprecise", "not-reproduced")
+_CLAIM_ID = re.compile(r"\b[A-Z]\.[A-Za-z0-9_.-]*[A-Za-z0-9]")
 NO_ASSUMPTIONS = frozenset({"none beyond the setting", "none stated", "none", "-"})
 
 
@@ -75,7 +77,8 @@ def paper_page(
     Returns:
         MyST Markdown.
     """
-    articles = [_article(entry, titles, repetitions) for entry in ledger.of_paper(paper)]
+    known = ledger.entries.keys()
+    articles = [_article(e, titles, repetitions, known) for e in ledger.of_paper(paper)]
     return (
         "\n\n".join([
             f"# Paper {paper.letter}: {escape_markdown(paper.short)}",
@@ -166,7 +169,12 @@ def _found_wanting(ledger: Ledger) -> str:
     return f'{text}\n\n<div><ul class="nb-wanting">\n{chr(10).join(lines)}\n</ul></div>'
 
 
-def _article(entry: Entry, titles: Mapping[str, str], repetitions: Sequence[Repetition]) -> str:
+def _article(
+    entry: Entry,
+    titles: Mapping[str, str],
+    repetitions: Sequence[Repetition],
+    known: Collection[str],
+) -> str:
     """Return one claim."""
     row = entry.row
     side = (
@@ -180,7 +188,7 @@ def _article(entry: Entry, titles: Mapping[str, str], repetitions: Sequence[Repe
         f'data-verdict="{row.verdict}" aria-label="Claim {row.id}">\n'
         f'<div class="nb-claim-side">{side}</div>\n<div class="nb-claim-main">',
         myst(row.statement),
-        *_after_statement(row),
+        *_after_statement(row, known),
         *_evidence(entry, titles, repetitions),
         *_details(row),
         "</div>\n</article>",
@@ -188,15 +196,33 @@ def _article(entry: Entry, titles: Mapping[str, str], repetitions: Sequence[Repe
     return "\n\n".join(blocks)
 
 
-def _after_statement(row: Row) -> list[str]:
+def _after_statement(row: Row, known: Collection[str]) -> list[str]:
     blocks = []
     if row.correction:
-        blocks.append(f"**Correction.** {myst(row.correction)}")
+        blocks.append(f"**Correction.** {_linked(row.correction, known)}")
     if row.note:
-        blocks.append(f"**Note.** {myst(row.note)}")
+        blocks.append(f"**Note.** {_linked(row.note, known)}")
     if row.reason:
-        blocks.append(f'<div class="nb-reason">\n\n**Not tested.** {myst(row.reason)}\n\n</div>')
+        text = _linked(row.reason, known)
+        blocks.append(f'<div class="nb-reason">\n\n**Not tested.** {text}\n\n</div>')
     return blocks
+
+
+def _linked(text: str, known: Collection[str]) -> str:
+    """Return MyST in which the ids of claims are links to their rows."""
+    found: list[str] = []
+
+    def mark(match: re.Match[str]) -> str:
+        if match[0] not in known:
+            return match[0]
+        found.append(match[0])
+        return f"\ue000{len(found) - 1}\ue001"  # private characters, which no text holds
+
+    line = myst(_CLAIM_ID.sub(mark, text))
+    for number, name in enumerate(found):
+        link = f'<a href="ledger_{name[0]}.html#{name}">{escape(name)}</a>'
+        line = line.replace(f"\ue000{number}\ue001", link)
+    return line
 
 
 def _evidence(

@@ -71,7 +71,8 @@ class Judgement:
         """The parts as a Markdown table with a column for each experiment.
 
         Returns:
-            The table: yes or no, and the mean over the seeds of the number compared.
+            The table: yes or no, the mean over the seeds of the number compared, and the worst
+            seed's, which decides.
         """
         names = list(dict.fromkeys(name for parts in self.parts.values() for name in parts))
         lines = [
@@ -127,7 +128,7 @@ def shown(finding: Finding) -> str:
         finding: The finding.
 
     Returns:
-        The mean over the seeds, to three digits.
+        The mean over the seeds, to three digits, and the number of the worst seed.
     """
     return finding.family.rsplit("mean ", 1)[-1]
 
@@ -149,6 +150,8 @@ def over(name: str, slacks: Sequence[float], numbers: Sequence[float]) -> Findin
     ]
     middle = sum(numbers) / max(len(numbers), 1)
     family = f"{name}, numbers: {len(cases)}, mean {middle:.3g}"
+    if len(cases) > 1:  # a claim must hold for each, so the worst decides
+        family += f", worst {numbers[list(slacks).index(min(slacks))]:.3g}"
     return collect(cases, tolerance=1e-9, family=family)
 
 
