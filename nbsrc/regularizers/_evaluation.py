@@ -64,9 +64,18 @@ def checked_logits(logits: object, x: Tensor) -> Tensor:
     return logits
 
 
-def logits_and_jacobian(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits ``[batch, K]`` and Jacobians ``[batch, K, n]``, by one batched backward pass."""
-    with evaluating(model), torch.enable_grad():
+def logits_and_jacobian(
+    model: nn.Module, x: Tensor, *, batch_statistics: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Logits ``[batch, K]`` and Jacobians ``[batch, K, n]``, by one batched backward pass.
+
+    With the batch's statistics the logits depend on all images; a Jacobian is then that of the sum
+    of the batch's logits in one image.
+
+    Returns:
+        Both, with a graph.
+    """
+    with evaluating(model, batch_statistics=batch_statistics), torch.enable_grad():
         inputs = leaf(x)
         logits = checked_logits(model(inputs), x)
         count = logits.shape[1]
@@ -83,10 +92,14 @@ def logits_and_jacobian(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def input_gradient(
-    model: nn.Module, x: Tensor, value: Callable[[Tensor], Tensor]
+    model: nn.Module,
+    x: Tensor,
+    value: Callable[[Tensor], Tensor],
+    *,
+    batch_statistics: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The input gradients ``[batch, n]`` of a sum over examples, with a graph, and the inputs."""
-    with evaluating(model), torch.enable_grad():
+    with evaluating(model, batch_statistics=batch_statistics), torch.enable_grad():
         inputs = leaf(x)
         total = value(checked_logits(model(inputs), x))
         (slope,) = torch.autograd.grad(total, inputs, create_graph=True, materialize_grads=True)

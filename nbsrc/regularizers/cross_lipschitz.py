@@ -25,6 +25,9 @@ class CrossLipschitz(Regularizer):
 
     Attributes:
         strength: :math:`\lambda`, at least 0.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training. An
+            image then enters the others' logits too, and its slopes are those of the sum over the
+            batch, as double backpropagation in a training graph takes them.
 
     Example:
         >>> import torch
@@ -36,6 +39,7 @@ class CrossLipschitz(Regularizer):
     """
 
     strength: float
+    batch_statistics: bool = False
 
     def __post_init__(self) -> None:
         """Check the strength."""
@@ -53,6 +57,6 @@ class CrossLipschitz(Regularizer):
         Returns:
             A 0-d tensor.
         """
-        _, J = logits_and_jacobian(model, x)
+        _, J = logits_and_jacobian(model, x, batch_statistics=self.batch_statistics)
         spread = J - J.mean(1, keepdim=True)
         return self.strength * spread.square().sum((1, 2)).mean()

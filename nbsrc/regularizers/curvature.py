@@ -41,6 +41,9 @@ class Curvature(Seeded):
         strength: :math:`\lambda`, at least 0.
         iterations: Power iterations, or None for the exact value.
         generator: Source of the start vectors; needed with iterations.
+        batch_statistics: Whether the logits' Jacobian is taken with the batch's statistics where
+            batch norm is training, as in :class:`nbsrc.regularizers.JacobianPenalty`; for the
+            exact form only.
 
     Example:
         >>> net = nn.Linear(1, 2, bias=False)
@@ -53,13 +56,24 @@ class Curvature(Seeded):
     strength: float
     iterations: int | None = None
     generator: torch.Generator | None = None
+    batch_statistics: bool = False
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the settings.
+
+        Raises:
+            ValueError: If a setting is out of range, or iterations are to use the batch's
+                statistics.
+        """
         check_number("strength", self.strength)
         if self.iterations is not None:
             check_count("iterations", self.iterations)
             check_generator("generator", self.generator)
+            if self.batch_statistics:
+                raise ValueError(
+                    f"batch_statistics needs iterations None, got {self.iterations}: with the "
+                    "batch's statistics the loss's Hessian is not one matrix for each image"
+                )
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty; NaN where the network's outputs are not finite.
@@ -75,7 +89,7 @@ class Curvature(Seeded):
         """
         if self.iterations is not None:
             return self.strength * self._by_iteration(model, x, y).mean()
-        outputs, J = logits_and_jacobian(model, x)
+        outputs, J = logits_and_jacobian(model, x, batch_statistics=self.batch_statistics)
         if not bool(torch.isfinite(outputs).all() & torch.isfinite(J).all()):
             return outputs.sum() * torch.nan
         spectrum = loss_hessian_spectrum(outputs.softmax(-1), J.mT)

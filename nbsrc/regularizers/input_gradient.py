@@ -19,10 +19,14 @@ class InputGradient(Regularizer):
     r"""The penalty :math:`\lambda\,\frac1B\sum_b\|\nabla_x\mathcal L(x_b,y_b)\|_2^2`.
 
     Guo et al., equation (11): the squared length of the gradient of each example's cross-entropy.
-    The network is differentiated in eval mode, so that examples do not depend on each other.
+    The network is differentiated in eval mode, so that examples do not depend on each other, or
+    with the batch's statistics, of which the paper does not speak.
 
     Attributes:
         strength: :math:`\lambda`, at least 0.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training. An
+            image then enters the others' logits too, and its slopes are those of the sum over the
+            batch, as double backpropagation in a training graph takes them.
 
     Example:
         >>> import torch
@@ -34,6 +38,7 @@ class InputGradient(Regularizer):
     """
 
     strength: float
+    batch_statistics: bool = False
 
     def __post_init__(self) -> None:
         """Check the strength."""
@@ -55,5 +60,5 @@ class InputGradient(Regularizer):
         def loss(z: Tensor) -> Tensor:
             return F.cross_entropy(z, y, reduction="sum")
 
-        slopes, _ = input_gradient(model, x, loss)
+        slopes, _ = input_gradient(model, x, loss, batch_statistics=self.batch_statistics)
         return self.strength * slopes.square().sum(1).mean()

@@ -30,6 +30,10 @@ class JacobianPenalty(Seeded):
         strength: :math:`\lambda`, at least 0.
         projections: m, or None for the exact value.
         generator: Source of the vectors; needed with projections.
+        batch_statistics: Whether batch norm uses the batch's statistics where it is training. An
+            image then enters the others' logits too, and its slopes are those of the sum over the
+            batch, as double backpropagation in a training graph takes them. For the exact value
+            only.
 
     Example:
         >>> net = nn.Linear(1, 2, bias=False)
@@ -42,13 +46,24 @@ class JacobianPenalty(Seeded):
     strength: float
     projections: int | None = None
     generator: torch.Generator | None = None
+    batch_statistics: bool = False
 
     def __post_init__(self) -> None:
-        """Check the settings."""
+        """Check the settings.
+
+        Raises:
+            ValueError: If a setting is out of range, or projections are to use the batch's
+                statistics.
+        """
         check_number("strength", self.strength)
         if self.projections is not None:
             check_count("projections", self.projections)
             check_generator("generator", self.generator)
+            if self.batch_statistics:
+                raise ValueError(
+                    f"batch_statistics needs projections None, got {self.projections}: vectors of "
+                    "one image each do not estimate slopes of sums over the batch"
+                )
 
     def penalty(self, model: nn.Module, x: Tensor, y: Tensor, logits: Tensor) -> Tensor:
         """The penalty, or its estimate.
@@ -63,7 +78,7 @@ class JacobianPenalty(Seeded):
             A 0-d tensor.
         """
         if self.projections is None:
-            _, J = logits_and_jacobian(model, x)
+            _, J = logits_and_jacobian(model, x, batch_statistics=self.batch_statistics)
             return self.strength * J.square().sum((1, 2)).mean()
         generator = check_generator("generator", self.generator)
         classes, total = logits.shape[1], torch.zeros((), dtype=x.dtype, device=x.device)

@@ -206,8 +206,8 @@ def test_a_planted_error_is_seen(monkeypatch):
     oracle.check_penalty(net, x, y, CrossLipschitz(1.0), value)
     true = cross_lipschitz.logits_and_jacobian
 
-    def wrong(model, points):
-        z, J = true(model, points)
+    def wrong(model, points, **options):
+        z, J = true(model, points, **options)
         return z, torch.cat([J, -J.sum(1, keepdim=True)], 1)
 
     monkeypatch.setattr(cross_lipschitz, "logits_and_jacobian", wrong)

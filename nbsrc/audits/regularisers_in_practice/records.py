@@ -69,7 +69,11 @@ def nets_of(record: Record) -> list[str]:
 
 
 def runs_of(
-    record: Record, net: str, penalty: str | None = None, strength: float | None = None
+    record: Record,
+    net: str,
+    penalty: str | None = None,
+    strength: float | None = None,
+    mode: str | None = None,
 ) -> list[Run]:
     """Return the runs of a setting.
 
@@ -78,6 +82,7 @@ def runs_of(
         net: Name of the network.
         penalty: Name of the penalty; None for the references.
         strength: Its strength; None for all.
+        mode: The axis ``mode`` of the runs; None for those that have none.
 
     Returns:
         The runs, one per initialisation.
@@ -89,6 +94,7 @@ def runs_of(
         run
         for run in found
         if run["axes"].get("penalty") == penalty
+        and run["axes"].get("mode") == mode
         and (strength is None or run["axes"]["strength"] == strength)
     ]
 
