@@ -14,6 +14,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
     Record,
     cell,
     curve,
+    keeps,
     nets_of,
     runs_of,
 )
@@ -47,12 +48,18 @@ def similar(record: Record, first: str, second: str, *, widest: float = 1.6) -> 
     Returns:
         The finding; the slack is in units of what is allowed.
     """
-    cases = _settings(record, first, second, widest, 1.0)
+    cases = _settings(record, first, second, widest, 1.0, 0.0)
     return collect(cases, tolerance=0.0, family=f"{first} against {second}")
 
 
 def alike(
-    record: Record, first: str, second: str, *, widest: float = 1.6, factor: float = 1.0
+    record: Record,
+    first: str,
+    second: str,
+    *,
+    widest: float = 1.6,
+    factor: float = 1.0,
+    least_clean: float = 0.0,
 ) -> dict[str, Any]:
     """Count the settings in which two penalties leave the same robustness, see :func:`similar`.
 
@@ -62,11 +69,12 @@ def alike(
         second: Another one.
         widest: Largest strength of the first that counts.
         factor: The second's strength over the first's.
+        least_clean: Settings in which a penalty leaves less clean accuracy are not compared.
 
     Returns:
         ``settings``, ``alike``, ``almost_all`` (at least 95 %), ``exceptions`` in words.
     """
-    cases = _settings(record, first, second, widest, factor)
+    cases = _settings(record, first, second, widest, factor, least_clean)
     exceptions = [words for slack, _, words in cases if slack < 0]
     same = len(cases) - len(exceptions)
     return {
@@ -77,8 +85,15 @@ def alike(
     }
 
 
-def _settings(record: Record, first: str, second: str, widest: float, factor: float) -> list[Case]:
-    """Return the slack of every setting that both penalties have."""
+def _settings(
+    record: Record, first: str, second: str, widest: float, factor: float, least_clean: float
+) -> list[Case]:
+    """Return the slack of every setting that both penalties have and in which both classify."""
+
+    def classify(net: str, strength: float) -> bool:
+        both = ((first, strength), (second, factor * strength))
+        return all(keeps(runs_of(record, net, name, s), least_clean) for name, s in both)
+
     cases: list[Case] = []
     for net in nets_of(record):
         for attack in ATTACKS:
@@ -87,6 +102,8 @@ def _settings(record: Record, first: str, second: str, widest: float, factor: fl
                 partner = (c for s, c in others.items() if math.isclose(s, factor * strength))
                 other = next(partner, None)
                 if strength > widest or other is None or not (one.values and other.values):
+                    continue
+                if not classify(net, strength):
                     continue
                 scale = 1.0 if ATTACKS[attack] == "value" else one.mean
                 allowed = max(one.spread, other.spread, 0.01 * scale)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-__all__ = ["ATTACKS", "NETS", "PENALTIES", "TITLES", "Cell", "cell", "curve", "nets_of", "of_run",
-           "runs_of"]  # fmt: skip
+__all__ = ["ATTACKS", "NETS", "PENALTIES", "TITLES", "Cell", "cell", "curve", "keeps", "nets_of",
+           "of_run", "runs_of"]  # fmt: skip
 
 Record = Mapping[str, Any]
 Run = Mapping[str, Any]
@@ -135,6 +135,19 @@ def cell(runs: list[Run], *path: str) -> Cell:
         diverged=sum(run["status"] == "diverged" for run in runs),
         runs=len(runs),
     )
+
+
+def keeps(runs: list[Run], least: float) -> bool:
+    """Say whether networks classify: one that names one class for all images resists attacks, too.
+
+    Args:
+        runs: Runs of one setting.
+        least: The least mean clean accuracy.
+
+    Returns:
+        Whether they reach it; all do for 0.
+    """
+    return least <= 0 or cell(runs, "gaps", "test_accuracy").mean >= least
 
 
 def curve(record: Record, net: str, penalty: str, attack: str) -> Iterator[tuple[float, Cell]]:

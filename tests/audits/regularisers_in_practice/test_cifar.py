@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nbsrc.audits.regularisers_in_practice import cifar
-from nbsrc.audits.regularisers_in_practice.records import ATTACKS, PENALTIES, nets_of
+from nbsrc.audits.regularisers_in_practice import cifar, judged
+from nbsrc.audits.regularisers_in_practice.records import ATTACKS, PENALTIES, nets_of, runs_of
 
 NETS = ("conv4", "vgg_like")
 
@@ -21,7 +21,8 @@ def run(net: str, penalty: str | None, strength: float | None, seed: int, robust
         "start": None if penalty is None else f"{net} reference",
         "seed": seed,
         "status": "finished",
-        "measures": {attack: {entry: robust} for attack, entry in ATTACKS.items()},
+        "measures": {attack: {entry: robust} for attack, entry in ATTACKS.items()}
+        | {"gaps": {"test_accuracy": 0.9}},
     }
 
 
@@ -85,3 +86,33 @@ def test_diverged_runs_are_counted_by_strength(record: dict[str, Any]) -> None:
     found = cifar.diverged(record, "vgg_like")
     assert found["JacobianPenalty"] == {0.1: (0, 2), 1.0: (1, 2)}
     assert found["Curvature"] == {0.1: (0, 2), 1.0: (0, 2)}
+
+
+def test_a_network_that_names_one_class_is_not_robust(record: dict[str, Any]) -> None:
+    for one in of(record, "conv4", "Curvature", 0.1):
+        one["measures"]["gaps"]["test_accuracy"] = 0.5
+    found = cifar.helped(record, 0.1)
+    assert found["helped"] == 28
+    assert found["exceptions"][0] == "conv4, Curvature, FGSM: collapsed"
+    for one in of(record, "conv4", "InputGradient", 1.0):
+        one["measures"] |= {"PGD": {"value": 0.9}, "gaps": {"test_accuracy": 0.5}}
+    assert not cifar.gained(record, "conv4", 0.1, 1.0, "PGD")["InputGradient"]["gains"]
+    compared = judged.alike(record, "JacobianPenalty", "Curvature", least_clean=0.75)
+    assert (
+        compared["settings"] == judged.alike(record, "JacobianPenalty", "Curvature")["settings"] - 4
+    )
+
+
+def test_modes_are_kept_apart(record: dict[str, Any]) -> None:
+    for seed in range(2):
+        other = run("conv4", "Curvature", 0.1, seed, 0.1 + 0.2 * seed)
+        other["axes"]["mode"] = "evaluation mode"
+        other["measures"]["gaps"]["test_accuracy"] = 0.6
+        record["runs"].append(other)
+    assert len(runs_of(record, "conv4", "Curvature", 0.1)) == 2
+    assert cifar.modes(record, "conv4") == {
+        "Curvature 0.1": {
+            "batch": 0.9, "batch PGD": 0.505, "evaluation": 0.6, "evaluation PGD": 0.2
+        }
+    }  # fmt: skip
+    assert cifar.helped(record, 0.1)["settings"] == 32
