@@ -186,12 +186,11 @@ def mode_decides(group: Group) -> Parts:
 
     Returns:
         The parts, at the training radius: far more robust than plain training with the batch's
-        statistics, barely with running ones (evaluation mode) at the same strength and a tenth.
+        statistics, barely with running ones (evaluation mode) at the same strength.
     """
     path = ("curve", "mean")
     plain = at(group, "standard", None, *path)
     parts = {"batch statistics gain": more(at(group, "d.d. SNR", None, *path), plain, GAIN)}
-    for name in ("d.d. SNR, eval", "d.d. SNR, eval, a tenth"):
-        gains = [a - b for a, b in zip(at(group, name, None, *path), plain, strict=False)]
-        parts[f"{name}: no gain"] = over("difference", [GAIN / 4 - g for g in gains], gains)
+    gains = [a - b for a, b in zip(at(group, "d.d. SNR, eval", None, *path), plain, strict=False)]
+    parts["d.d. SNR, eval: no gain"] = over("difference", [GAIN / 4 - g for g in gains], gains)
     return parts
