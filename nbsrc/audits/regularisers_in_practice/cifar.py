@@ -20,7 +20,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
     runs_of,
 )
 
-__all__ = ["LEAST_CLEAN", "diverged", "gained", "helped", "in_words", "modes"]
+__all__ = ["LEAST_CLEAN", "by_seed", "diverged", "gained", "helped", "in_words", "modes"]
 
 Lost = dict[str, dict[float, tuple[int, int]]]
 
@@ -143,6 +143,30 @@ def modes(record: Record, net: str) -> dict[str, dict[str, float]]:
                 row = found.setdefault(f"{penalty} {strength:g}", {})
                 row[name] = round(cell(chosen, "gaps", "test_accuracy").mean, 4)
                 row[f"{name} PGD"] = round(cell(chosen, "PGD", "value").mean, 4)
+    return found
+
+
+def by_seed(record: Record, net: str, number: int) -> dict[str, float]:
+    """Return the clean accuracies of one initialisation, tuned with the batch's statistics.
+
+    Args:
+        record: The experiment.
+        net: Name of the network.
+        number: Which of its seeds, from the lowest on.
+
+    Returns:
+        By penalty and strength, where there is such a run.
+    """
+    found = {}
+    for penalty in PENALTIES:
+        runs = runs_of(record, net, penalty)
+        seeds = sorted({run["seed"] for run in runs})
+        for strength in sorted({run["axes"]["strength"] for run in runs}):
+            same = runs_of(record, net, penalty, strength)
+            known = cell([run for run in same if run["seed"] == seeds[number]],
+                         "gaps", "test_accuracy")  # fmt: skip
+            if known.values:
+                found[f"{penalty} {strength:g}"] = known.mean
     return found
 
 
