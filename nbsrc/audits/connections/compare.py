@@ -14,6 +14,7 @@ from nbsrc.audits.finding import Case, collect
 from nbsrc.claims import Finding
 
 __all__ = [
+    "ROUNDING",
     "Sample",
     "audit_at_most",
     "audit_defined",
@@ -38,11 +39,14 @@ class Sample(Protocol):
         """The case in words and numbers."""
 
 
+#: Units of rounding that a sum of some terms of size 1 may lose in float64, generously.
+ROUNDING = 64 * 2.0**-53
+
 S = TypeVar("S", bound=Sample)
 Quantity = Callable[[S], Tensor | float]
 
 
-def relative_error(left: Tensor | float, right: Tensor | float) -> float:
+def relative_error(left: Tensor | float, right: Tensor | float, *, rounding: float = 0.0) -> float:
     """Return the largest difference over the largest entry of both.
 
     Two arrays of different shape, and a value that is not finite beside one that is, or NaN, count
@@ -51,6 +55,8 @@ def relative_error(left: Tensor | float, right: Tensor | float) -> float:
     Args:
         left: A number or an array.
         right: The same, of the same shape.
+        rounding: A difference that the arithmetic of one side explains, where terms cancel: it
+            does not count.
 
     Returns:
         The error; 0 when both are zero.
@@ -66,7 +72,7 @@ def relative_error(left: Tensor | float, right: Tensor | float) -> float:
     if not (one.isfinite().all() and two.isfinite().all()):
         return 0.0 if torch.equal(one, two) else 1.0
     largest = float(torch.maximum(one.abs(), two.abs()).amax()) if one.numel() else 0.0
-    return float((one - two).abs().amax()) / largest if largest else 0.0
+    return max(float((one - two).abs().amax()) - rounding, 0.0) / largest if largest else 0.0
 
 
 def entrywise_error(left: Tensor, right: Tensor) -> float:
@@ -87,7 +93,13 @@ def entrywise_error(left: Tensor, right: Tensor) -> float:
 
 
 def audit_equal(
-    cases: Iterable[S], left: Quantity[S], right: Quantity[S], *, tolerance: float, family: str
+    cases: Iterable[S],
+    left: Quantity[S],
+    right: Quantity[S],
+    *,
+    tolerance: float,
+    family: str,
+    rounding: Callable[[S], float] = lambda _: 0.0,
 ) -> Finding:
     """Test that two quantities are equal.
 
@@ -97,6 +109,7 @@ def audit_equal(
         right: The truth.
         tolerance: Largest relative error.
         family: The family in words.
+        rounding: As in `relative_error`.
 
     Returns:
         The finding; the slack is minus the relative error.
@@ -106,7 +119,8 @@ def audit_equal(
         for case in cases:
             one, two = left(case), right(case)
             shown = {**case.description, "left": _shown(one), "right": _shown(two)}
-            yield -relative_error(one, two), case.size, shown
+            error = relative_error(one, two, rounding=rounding(case))
+            yield -error, case.size, shown
 
     return collect(results(), tolerance=tolerance, family=family)
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nbsrc.audits.connections.compare import audit_equal, combine
+from nbsrc.audits.connections.compare import ROUNDING, audit_equal, combine
 from nbsrc.audits.connections.optima import quadratic_optimum
 from nbsrc.claims import Finding
-from nbsrc.perturbation import taylor_perturbation_norm
+from nbsrc.perturbation import taylor_norm_from_margin
 
 __all__ = [
     "OneOutput",
@@ -55,6 +55,11 @@ class OneOutput:
     def p(self) -> float:
         """The label's probability."""
         return float(torch.sigmoid(self.y * (self.v @ self.x)))
+
+    @cached_property
+    def rest(self) -> float:
+        """``1 - p``, also where p rounds to nearly 1."""
+        return float(torch.sigmoid(-self.y * (self.v @ self.x)))
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -103,9 +108,10 @@ def audit_as_two_classes(cases: Iterable[OneOutput], *, second: float = 0.0) -> 
         logits = torch.stack([c.v @ c.x, second * (c.v @ c.x)])
         return -torch.log_softmax(logits, 0)[0 if c.y == 1 else 1]
 
+    # log_softmax adds exp(-t) to 1, and loses the digits of a small loss
     return audit_equal(
         cases, cross_entropy, lambda c: c.loss(c.x), tolerance=1e-9,
-        family="right and wrong points, both labels",
+        family="right and wrong points, both labels", rounding=lambda _: ROUNDING,
     )  # fmt: skip
 
 
@@ -122,14 +128,14 @@ def audit_derivatives(cases: Iterable[OneOutput], *, sign: int = -1) -> Finding:
     listed, family = list(cases), "right and wrong points, both labels"
     return combine(
         audit_equal(
-            listed, lambda c: sign * c.y * (1 - c.p) * c.v,
+            listed, lambda c: sign * c.y * c.rest * c.v,
             lambda c: torch.autograd.functional.jacobian(c.loss, c.x), tolerance=1e-10,
             family=family,
         ),
         audit_equal(
-            listed, lambda c: c.p * (1 - c.p) * torch.outer(c.v, c.v),
+            listed, lambda c: c.p * c.rest * torch.outer(c.v, c.v),
             lambda c: torch.autograd.functional.hessian(c.loss, c.x), tolerance=1e-10,
-            family=family,
+            family=family, rounding=lambda c: ROUNDING * float(c.v @ c.v),
         ),
     )  # fmt: skip
 
@@ -154,6 +160,7 @@ def audit_perturbation(cases: Iterable[OneOutput], *, factor: float = 1.0) -> Fi
 
     return audit_equal(
         [c for c in cases if c.p > 0.5],
-        lambda c: taylor_perturbation_norm(c.p, factor * float(c.v.norm())), optimum,
+        lambda c: taylor_norm_from_margin(
+            c.y * (c.v @ c.x), factor * c.v.norm()), optimum,
         tolerance=1e-8, family="correctly classified points, both labels",
     )  # fmt: skip
