@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbsrc.audits.robustness import slopes
+from nbsrc.audits.robustness import sets, slopes
 from nbsrc.audits.robustness.infinite import bounded_sets
 from nbsrc.audits.robustness.sets import LabelledSet, touching_pair
 from nbsrc.audits.robustness.unbounded import DiscreteMetricSet, IntegerSet
@@ -200,3 +200,11 @@ def test_proof_of_proposition2_checks_the_distance(monkeypatch: pytest.MonkeyPat
     found = slopes.audit_proof_of_proposition2(max_dimension=2)
     assert not found.holds
     assert found.counterexample["norm"] == "1"  # in the linf norm the dimension does not count
+
+
+def test_rounding_of_a_very_steep_ramp_is_allowed_for() -> None:
+    """This set and slope certify the labels up to 4e-5, which is rounding of a slope of 1e10."""
+    (data,) = (x for x in sets.random_sets(6, 10, max_dimension=8, max_points=15)
+               if len(x.points) == 11)  # fmt: skip
+    assert slopes.audit_placements([data], [1e10], tolerance=1e-5).holds
+    assert not slopes.well_placed(data, 1e10, "shell", slopes.steep_network(data, 1e10, "outside"))
