@@ -207,4 +207,4 @@ def test_rounding_of_a_very_steep_ramp_is_allowed_for() -> None:
     (data,) = (x for x in sets.random_sets(6, 10, max_dimension=8, max_points=15)
                if len(x.points) == 11)  # fmt: skip
     assert slopes.audit_placements([data], [1e10], tolerance=1e-5).holds
-    assert not slopes.well_placed(data, 1e10, "shell", constant(1))
+    assert not slopes.well_placed(data, 1e10, "shell", constant(1, 3))
