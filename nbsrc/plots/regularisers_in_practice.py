@@ -123,4 +123,7 @@ def _panel(axis: Axes, record: Record, net: str, attack: str) -> Rows:
              "diverged": found.diverged, "reference": before.mean}
             for strength, found in points
         ]  # fmt: skip
+    low, high = axis.get_ylim()
+    if high - low < 1e-6:  # all points on each other
+        axis.set_ylim(low - 0.01, high + 0.04)
     return rows
