@@ -60,7 +60,7 @@ def test_the_overview_counts_every_row(real):
     for verdict, words in VERDICTS.items():
         assert f"nb-{verdict}" in page
         assert words in page
-    assert "<td>552</td>" in page
+    assert "<td>553</td>" in page
     assert 'href="ledger_B.html"' in page
 
 

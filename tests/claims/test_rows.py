@@ -6,14 +6,14 @@ import yaml
 from nbsrc.claims import load_claims, row
 from nbsrc.claims.rows import ClaimsFileError
 
-COUNTS = {"A": 103, "B": 147, "C": 161, "D": 141}  # the rows of the four papers, none lost
+COUNTS = {"A": 103, "B": 147, "C": 161, "D": 142}  # the rows of the four papers, none lost
 
 
 def test_every_row_of_the_four_papers_is_there():
     papers = load_claims()
     assert {paper.letter: len(paper.rows) for paper in papers} == COUNTS
     ids = [r.id for paper in papers for r in paper.rows]
-    assert len(set(ids)) == len(ids) == 552
+    assert len(set(ids)) == len(ids) == 553
 
 
 def test_a_row_is_found_by_its_id():
