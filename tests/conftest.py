@@ -23,7 +23,8 @@ from nbsrc.files import project_root, write_json_atomic, write_text_atomic
 def main(argv):
     root = project_root()
     write_json_atomic(root / "build/ledger.json", [])
-    for page in ("ledger", "ledger_A", "status", "_generated/counts", "_generated/training"):
+    for page in ("ledger", "ledger_A", "status", "_generated/counts", "_generated/other_seeds",
+                 "_generated/training"):
         write_text_atomic(root / f"book/{page}.md", f"# {page}\\n")
     return 0
 """
@@ -36,6 +37,7 @@ def main(argv):
     parser = argparse.ArgumentParser()
     parser.add_argument("experiment")
     parser.add_argument("--tier")
+    parser.add_argument("--first-seed", type=int)
     parser.add_argument("--output")
     options = parser.parse_args(argv)
     write_json_atomic(options.output, {"tier": options.tier})

@@ -71,7 +71,11 @@ def test_a_build_runs_what_changed_and_says_why(tiny_project):
     project.write("nbsrc/helper.py", "VALUE = 1\n")
     assert "02_two: same inputs as a finished run" in build(project, LEDGER)
 
-    assert "notebook 01_one: parameters changed" in build(project, "--seed", "7", LEDGER)
+    # another seed: notebooks run again, and what they read is trained again
+    output = build(project, "--seed", "7", LEDGER)
+    assert "notebook 02_two: parameters changed: before: 0 now: 7" in output
+    assert "train book A_tiny: parameters changed" in output
+    assert "] notebook 01_one" in output
 
 
 def test_a_failing_notebook_fails_the_build_and_the_others_still_finish(tiny_project):

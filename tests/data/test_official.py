@@ -183,7 +183,7 @@ def test_a_download_is_torchvisions(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_failed_download_is_one_sentence(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torchvision.datasets import utils
+    utils = torchvision_datasets().utils
 
     def no_network(*_: object, **__: object) -> None:
         raise URLError("no route to host")
