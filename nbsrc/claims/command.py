@@ -80,9 +80,7 @@ def _pages(joined: Ledger, titles: dict[str, str], repetitions: list[Repetition]
     summary = seeds_summary(joined.papers, repetitions)
     pages = {
         "ledger.md": overview_page(joined),
-        "_generated/counts.md": f"{counts_page(joined)}\n{summary}\n"
-        if summary
-        else counts_page(joined),
+        "_generated/counts.md": counts_page(joined) + (f"\n{summary}\n" if summary else ""),
         "_generated/other_seeds.md": other_seeds_page(joined, repetitions),
     }
     for paper in joined.papers:

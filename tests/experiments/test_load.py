@@ -18,14 +18,19 @@ def outcome(results: dict) -> list:
     return [(run["label"], run["seed"], run["history"], run["measures"]) for run in results["runs"]]
 
 
-def test_the_command_writes_what_load_or_train_takes(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def collected(write: Write, tier: str) -> tuple[Path, Path]:
+    """Train the small experiment; its file, and that of the collected runs."""
     path = write()
     output = path.parent / "collected" / "small.json"
     folder = str(path.parent / "runs")
-    arguments = [str(path), "--tier", "smoke", "--folder", folder, "--output", str(output)]
-    assert main(arguments) == 0
+    assert main([str(path), "--tier", tier, "--folder", folder, "--output", str(output)]) == 0
+    return path, output
+
+
+def test_the_command_writes_what_load_or_train_takes(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, output = collected(write, "smoke")
     written = json.loads(output.read_text(encoding="utf-8")) | {"seconds": 1e6}
     output.write_text(json.dumps(written), encoding="utf-8")
     monkeypatch.setenv("NBSRC_RUNS_DIR", str(output.parent))
@@ -40,10 +45,7 @@ def test_the_command_writes_what_load_or_train_takes(
 def test_results_that_do_not_fit_are_not_used(
     write: Write, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    path = write()
-    output = path.parent / "collected" / "small.json"
-    folder = str(path.parent / "runs")
-    assert main([str(path), "--tier", "smoke", "--folder", folder, "--output", str(output)]) == 0
+    path, output = collected(write, "smoke")
     good = json.loads(output.read_text(encoding="utf-8"))
     monkeypatch.setenv("NBSRC_RUNS_DIR", str(output.parent))
     monkeypatch.setattr(loading, "collect", lambda campaign: {"trained": campaign.tier})
@@ -65,10 +67,7 @@ def test_results_that_do_not_fit_are_not_used(
 
 def test_other_seeds_repeat_the_experiment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of the first seed 1 are the second ones of two, and runs of seed 0 are not taken."""
-    path = write()
-    output = path.parent / "collected" / "small.json"
-    folder = str(path.parent / "runs")
-    assert main([str(path), "--tier", "book", "--folder", folder, "--output", str(output)]) == 0
+    path, output = collected(write, "book")
     two = json.loads(output.read_text(encoding="utf-8"))
     monkeypatch.setenv("NBSRC_RUNS_DIR", str(output.parent))
     shifted = load_or_train("small", "book", first_seed=1, folder=path.parent)
@@ -76,7 +75,8 @@ def test_other_seeds_repeat_the_experiment(write: Write, monkeypatch: pytest.Mon
     common = [[run for run in results["runs"] if run["seed"] == 1] for results in (two, shifted)]
     assert common[0]
     assert outcome({"runs": common[0]}) == outcome({"runs": common[1]})
-    arguments = ["--first-seed", "1", "--jobs", "2", "--folder", folder, "--output", str(output)]
+    arguments = ["--first-seed", "1", "--jobs", "2", "--output", str(output)]
+    arguments += ["--folder", str(path.parent / "runs")]
     assert main([str(path), "--tier", "book", *arguments]) == 0
     written = json.loads(output.read_text(encoding="utf-8")) | {"seconds": 1e6}
     output.write_text(json.dumps(written), encoding="utf-8")

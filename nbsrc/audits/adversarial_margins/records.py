@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from statistics import mean
 from typing import Any
 
 __all__ = [
-    "Groups", "Run", "Table", "gap", "histogram_moments", "layer_values", "margin_share", "means",
-    "of_template", "probability_share", "reader", "survived_radius", "table", "transposed"
+    "Groups", "Run", "Table", "gap", "histogram_moments", "histogram_share", "layer_values",
+    "means", "of_template", "reader", "survived_radius", "table", "transposed"
 ]  # fmt: skip
 
+_HISTOGRAMS = {"margins": ("edges", "counts"),
+               "predictions": ("probability_edges", "probabilities")}  # fmt: skip
 Run = Mapping[str, Any]
 #: Runs by strength, in the order of their seeds.
 Groups = Mapping[float, list[Run]]
@@ -137,11 +139,12 @@ def gap(run: Run, what: str = "loss") -> float:
     return difference if what == "loss" else -difference
 
 
-def margin_share(run: Run, part: str, low: float, high: float) -> float:
-    """Return the share of margins of probabilities between two edges of the recorded histogram.
+def histogram_share(run: Run, measure: str, part: str, low: float, high: float) -> float:
+    """Return the share of a recorded histogram between two of its edges.
 
     Args:
-        run: A run with the measure ``margins``.
+        run: A run with the measure.
+        measure: ``"margins"``, of probabilities, or ``"predictions"``, probabilities of the label.
         part: ``"train"`` or ``"test"``.
         low: Lower edge.
         high: Upper edge.
@@ -152,35 +155,9 @@ def margin_share(run: Run, part: str, low: float, high: float) -> float:
     Raises:
         ValueError: If one of them is no edge of the histogram.
     """
-    found = run["measures"]["margins"]
-    return _share_between(found["edges"], found[part]["counts"], low, high)
-
-
-def probability_share(run: Run, part: str, low: float, high: float) -> float:
-    """Return the share of probabilities of the label between two edges of the recorded histogram.
-
-    Args:
-        run: A run with the measure ``predictions``.
-        part: ``"train"`` or ``"test"``.
-        low: Lower edge.
-        high: Upper edge.
-
-    Returns:
-        The share.
-
-    Raises:
-        ValueError: If one of them is no edge of the histogram.
-    """
-    found = run["measures"]["predictions"]
-    return _share_between(found["probability_edges"], found[part]["probabilities"], low, high)
-
-
-def _share_between(edges: Sequence[float], counts: Sequence[int], low: float, high: float) -> float:
-    """Return the share of a histogram between two of its edges.
-
-    Raises:
-        ValueError: If one of them is no edge.
-    """
+    edge_key, count_key = _HISTOGRAMS[measure]
+    found = run["measures"][measure]
+    edges, counts = found[edge_key], found[part][count_key]
     ends = [next((n for n, e in enumerate(edges) if abs(e - x) < 1e-5), None) for x in (low, high)]
     if ends[0] is None or ends[1] is None:
         raise ValueError(f"low and high must be edges of the histogram, got {low} and {high}")

@@ -20,7 +20,7 @@ from nbsrc.audits.regularisers_in_practice.records import (
     runs_of,
 )
 
-__all__ = ["LEAST_CLEAN", "by_seed", "diverged", "gained", "helped", "in_words", "modes"]
+__all__ = ["LEAST_CLEAN", "clean_by_seed", "diverged", "gained", "helped", "in_words", "modes"]
 
 Lost = dict[str, dict[float, tuple[int, int]]]
 
@@ -146,7 +146,7 @@ def modes(record: Record, net: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def by_seed(record: Record, net: str, number: int) -> dict[str, float]:
+def clean_by_seed(record: Record, net: str, number: int) -> dict[str, float]:
     """Return the clean accuracies of one initialisation, tuned with the batch's statistics.
 
     Args:

@@ -83,14 +83,14 @@ def test_values_of_runs() -> None:
         "edges": [-1.0, 0.0, 0.5, 1.0], "test": {"counts": [1, 2, 1], "mean": None}})  # fmt: skip
     assert records.gap(run) == 0.5
     assert records.gap(run, "accuracy") == 0.5
-    assert records.margin_share(run, "test", -1, 0.5) == 0.75
+    assert records.histogram_share(run, "margins", "test", -1, 0.5) == 0.75
     with pytest.raises(ValueError, match="edges of the histogram"):
-        records.margin_share(run, "test", -0.9, 0.5)
+        records.histogram_share(run, "margins", "test", -0.9, 0.5)
     histogram = {"probability_edges": [0.0, 0.2, 0.8, 1.0], "test": {"probabilities": [3, 1, 4]}}
     sure = a_run(4, predictions=histogram)
-    assert records.probability_share(sure, "test", 0.2, 0.8) == 0.125
+    assert records.histogram_share(sure, "predictions", "test", 0.2, 0.8) == 0.125
     with pytest.raises(ValueError, match=r"got 0\.1 and 0\.8"):
-        records.probability_share(sure, "test", 0.1, 0.8)
+        records.histogram_share(sure, "predictions", "test", 0.1, 0.8)
     assert math.isnan(records.reader("margins", "test", "mean")(run))
     assert records.layer_values(run, "std") == {"a": 1.0, "b": 2.0}
     assert math.isnan(records.histogram_moments([0, 1, 2], [3, 0])[2])

@@ -117,6 +117,6 @@ def test_modes_are_kept_apart(record: dict[str, Any]) -> None:
     }  # fmt: skip
     assert cifar.helped(record, 0.1)["settings"] == 32
     of(record, "conv4", "Curvature", 1.0)[1]["measures"]["gaps"]["test_accuracy"] = 0.7
-    assert len(cifar.by_seed(record, "conv4", 1)) == 8
-    ends = [cifar.by_seed(record, "conv4", number)["Curvature 1"] for number in (0, 1)]
+    assert len(cifar.clean_by_seed(record, "conv4", 1)) == 8
+    ends = [cifar.clean_by_seed(record, "conv4", number)["Curvature 1"] for number in (0, 1)]
     assert ends == [0.9, 0.7]
